@@ -1,0 +1,3 @@
+module github.com/satra-sessions/satra
+
+go 1.26
