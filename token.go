@@ -1,0 +1,137 @@
+package satra
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Sizes of a token, in bytes and in characters of base64url.
+const (
+	idSize      = 16
+	secretSize  = 32
+	tokenLength = (idSize + secretSize) / 3 * 4 // 64: no padding, no spare bits
+)
+
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// An ID names a session: in the store, the API, the log, a list of devices. It
+// opens nothing, because a token also holds a secret, and may therefore be
+// shown. The zero ID names no session.
+type ID [idSize]byte
+
+var errMalformedID = errors.New("satra: malformed session ID: want 22 characters of base64url")
+
+// ParseID reads the text form of an ID. Every ID has one text form only.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if len(s) != tokenEncoding.EncodedLen(idSize) {
+		return ID{}, errMalformedID
+	}
+	if _, err := tokenEncoding.Decode(id[:], []byte(s)); err != nil {
+		return ID{}, errMalformedID
+	}
+	return id, nil
+}
+
+// String returns the 22 characters of base64url that [ParseID] reads.
+func (id ID) String() string { return tokenEncoding.EncodeToString(id[:]) }
+
+// IsZero reports whether id names no session.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// MarshalText returns the text form.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads the text form.
+func (id *ID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseID(string(text))
+	return err
+}
+
+// A Hash is the SHA-256 of a token's secret: all that a store ever sees of it.
+// A fast hash is right here: a secret has 256 random bits, so there is nothing
+// to guess that a slow one would protect.
+type Hash [sha256.Size]byte
+
+// Equal compares in constant time.
+func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
+
+// Format hides the hash from fmt and log: it is of no use to a reader.
+func (Hash) Format(w fmt.State, _ rune) { io.WriteString(w, "[hash]") }
+
+// A Seed is the secret of a session from which [Derive] makes others, the CSRF
+// token among them. Unlike the token's secret it is stored as it is.
+type Seed [32]byte
+
+// Format hides the seed from every fmt verb.
+func (Seed) Format(w fmt.State, _ rune) { io.WriteString(w, "[seed]") }
+
+// A token is what the cookie holds: the ID and the secret. The secret is held
+// by pointer, because fmt and slog print the bytes of an array in somebody's
+// unexported field without asking Format.
+type token struct {
+	id     ID
+	secret *[secretSize]byte
+}
+
+// newToken returns a token for id with a new secret. crypto/rand.Read does not
+// fail: it ends the program if the system has no randomness.
+func newToken(id ID) token {
+	t := token{id: id, secret: new([secretSize]byte)}
+	rand.Read(t.secret[:])
+	return t
+}
+
+func newID() (id ID) {
+	rand.Read(id[:])
+	return id
+}
+
+func newSeed() (s Seed) {
+	rand.Read(s[:])
+	return s
+}
+
+// parseToken reads a cookie's value. Anything but 64 characters of the
+// alphabet is no token, and no store is asked for it.
+func parseToken(s string) (token, bool) {
+	if len(s) != tokenLength {
+		return token{}, false
+	}
+	var raw [idSize + secretSize]byte
+	var text [tokenLength]byte
+	copy(text[:], s)
+	if _, err := tokenEncoding.Decode(raw[:], text[:]); err != nil {
+		return token{}, false
+	}
+	t := token{id: ID(raw[:idSize])}
+	if t.id.IsZero() {
+		return token{}, false
+	}
+	t.secret = new([secretSize]byte)
+	copy(t.secret[:], raw[idSize:])
+	return t, true
+}
+
+// cookieValue returns the 64 characters of the token. It is the only place
+// where a secret leaves its type.
+func (t token) cookieValue() string {
+	var raw [idSize + secretSize]byte
+	copy(raw[:idSize], t.id[:])
+	copy(raw[idSize:], t.secret[:])
+	return tokenEncoding.EncodeToString(raw[:])
+}
+
+func (t token) hash() Hash { return sha256.Sum256(t.secret[:]) }
+
+// Format hides the token from every fmt verb.
+func (token) Format(w fmt.State, _ rune) { io.WriteString(w, "[token]") }
+
+// LogValue hides the token from slog.
+func (token) LogValue() slog.Value { return slog.StringValue("[token]") }
