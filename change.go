@@ -73,7 +73,7 @@ type Binding struct {
 	Method     string
 	Secret     Hash // of the new token
 	Seed       Seed
-	Keep       []string // keys that survive when the record was anonymous; else all do
+	Keep       []string // keys that survive when the record was anonymous; else all do. Those of Set always do
 	Persistent bool
 	Transport  Transport
 
@@ -106,9 +106,9 @@ func (r *Record) With(c *Change) (*Record, error) {
 	}
 	next.touch(c)
 	next.limits(c)
-	next.setValues(c)
 	next.renew(c)
 	next.signIn(c)
+	next.setValues(c) // after signIn: what the request itself sets is kept
 	next.refuse(c)
 	if c.End != nil {
 		next.end(*c.End)
@@ -179,8 +179,12 @@ func (r *Record) setValues(c *Change) {
 	for _, v := range c.Set {
 		values = append(values, Value{Key: v.Key, Data: v.Data, Rev: r.Version})
 	}
-	slices.SortFunc(values, func(a, b Value) int { return strings.Compare(a.Key, b.Key) })
+	sortValues(values)
 	r.Values = values
+}
+
+func sortValues(values []Value) {
+	slices.SortFunc(values, func(a, b Value) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // renew replaces the secret by age and notes that a successor was shown.

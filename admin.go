@@ -1,0 +1,149 @@
+package satra
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Session returns a session by its ID, for an administrator. One that is over
+// has Ended set until it is swept; then it is an [ErrNotFound].
+func (m *Manager) Session(ctx context.Context, id ID) (Session, error) {
+	rec, err := m.store.Find(ctx, id, Fresh)
+	if err != nil {
+		return Session{}, err
+	}
+	return rec.session(m.now()), nil
+}
+
+// Sessions returns a page of sessions in the order of their IDs, and the ID
+// after which the next page begins: zero if this was the last. Query.At is set
+// by the manager; Query.Limit is 100 unless it is between 1 and 1000.
+func (m *Manager) Sessions(ctx context.Context, q Query) ([]Session, ID, error) {
+	q.At = m.now()
+	if q.Limit < 1 || q.Limit > 1000 {
+		q.Limit = 100
+	}
+	page, err := m.store.List(ctx, q)
+	if err != nil {
+		return nil, ID{}, err
+	}
+	sessions := make([]Session, len(page.Records))
+	for i, rec := range page.Records {
+		sessions[i] = rec.session(q.At)
+	}
+	return sessions, page.Next, nil
+}
+
+// End ends a session for whatever reason the administrator gives; e.At is set
+// by the manager. [ErrNotFound] and [ErrEnded] tell that there was nothing to
+// end.
+func (m *Manager) End(ctx context.Context, id ID, e End) error {
+	return m.end(ctx, Act{Kind: EventEnded, Session: id, Reason: e.Reason, Actor: e.Actor}, nil)
+}
+
+// EndAll ends all sessions of the principal except one (the zero ID: none),
+// and every sign-in of the principal that is under way. It returns how many
+// sessions it ended.
+func (m *Manager) EndAll(ctx context.Context, principal string, except ID, e End) (int, error) {
+	if principal == "" {
+		return 0, errors.New("satra: EndAll: no principal; EndEverybody ends all sessions there are")
+	}
+	return m.endAll(ctx, Act{Kind: EventEndedAll, Principal: principal, Reason: e.Reason, Actor: e.Actor},
+		Ending{Principal: principal, Except: except})
+}
+
+// EndEverybody ends every session there is, and every sign-in under way.
+func (m *Manager) EndEverybody(ctx context.Context, e End) (int, error) {
+	return m.endAll(ctx, Act{Kind: EventEndedAll, Reason: e.Reason, Actor: e.Actor}, Ending{Everybody: true})
+}
+
+// Disable ends all sessions of the principal and refuses it new ones until
+// [Manager.Enable].
+func (m *Manager) Disable(ctx context.Context, principal, actor string) (int, error) {
+	return m.endAll(ctx, Act{Kind: EventEndedAll, Principal: principal, Reason: ReasonDisabled, Actor: actor},
+		Ending{Principal: principal, Access: AccessDeny})
+}
+
+// Enable lets a disabled principal sign in again.
+func (m *Manager) Enable(ctx context.Context, principal, actor string) error {
+	_, err := m.endAll(ctx, Act{Kind: EventEndedAll, Principal: principal, Reason: ReasonAdministrator, Actor: actor},
+		Ending{Principal: principal, Access: AccessAllow})
+	return err
+}
+
+// end carries out an act on one session, of that owner if one is given.
+func (m *Manager) end(ctx context.Context, act Act, owner *string) error {
+	if act.Reason == "" {
+		return errors.New("satra: End: a session is never ended without a reason")
+	}
+	if err := m.before(ctx, act); err != nil {
+		return err
+	}
+	now := m.now()
+	end := End{At: now, Reason: act.Reason, Actor: act.Actor}
+	_, err := m.store.Apply(context.WithoutCancel(ctx), act.Session, &Change{At: now, IfPrincipal: owner, End: &end})
+	if owner != nil && (errors.Is(err, ErrConflict) || errors.Is(err, ErrEnded)) {
+		return ErrNotFound // another's, or over: the same answer as for none
+	}
+	if err != nil {
+		return err
+	}
+	m.observe(ctx, Event{
+		Kind: EventEnded, At: now, Session: act.Session, Principal: act.Principal,
+		Reason: act.Reason, Actor: act.Actor, Client: act.Client,
+	})
+	return nil
+}
+
+// endAll carries out an act on many sessions.
+func (m *Manager) endAll(ctx context.Context, act Act, e Ending) (int, error) {
+	if act.Reason == "" {
+		return 0, errors.New("satra: EndAll: sessions are never ended without a reason")
+	}
+	if err := m.before(ctx, act); err != nil {
+		return 0, err
+	}
+	e.At = m.now()
+	e.End = End{At: e.At, Reason: act.Reason, Actor: act.Actor}
+	ended, err := m.store.EndAll(context.WithoutCancel(ctx), e)
+	for _, id := range ended {
+		m.observe(ctx, Event{
+			Kind: EventEnded, At: e.At, Session: id, Principal: act.Principal,
+			Reason: act.Reason, Actor: act.Actor, Client: act.Client,
+		})
+	}
+	if err != nil {
+		return len(ended), fmt.Errorf("satra: ending sessions: %w", err)
+	}
+	m.observe(ctx, Event{
+		Kind: EventEndedAll, At: e.At, Principal: act.Principal, Reason: act.Reason, Actor: act.Actor,
+		Client: act.Client, Detail: fmt.Sprintf("%d sessions", len(ended)),
+	})
+	return len(ended), nil
+}
+
+// VisibleValues returns the values that [Options.Visible] tells the client, as
+// JSON by key; those that cannot be read are left out.
+func VisibleValues(ctx context.Context) (map[string]json.RawMessage, error) {
+	s := mustState(ctx)
+	s.lock()
+	defer s.unlock()
+	values := map[string]json.RawMessage{}
+	for name := range s.m.visible {
+		v, err := s.value(name)
+		if err != nil {
+			return nil, err
+		}
+		if v.Data == nil {
+			continue
+		}
+		if !json.Valid(v.Data) {
+			s.note(Event{Kind: EventUnreadable, Detail: "key " + name})
+			continue
+		}
+		values[name] = json.RawMessage(v.Data)
+	}
+	return values, nil
+}

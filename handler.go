@@ -1,0 +1,103 @@
+package satra
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Handler gives each request its session. It asks no store for it: the first
+// use does, once. A request inside an inner manager's Handler has that one's
+// session.
+func (m *Manager) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &state{Context: r.Context(), m: m}
+		s.w.state, s.w.under = s, w
+		s.r = r.WithContext(s)
+		returned := false
+		defer func() { s.finish(returned) }()
+		next.ServeHTTP(s.w.view(), s.r)
+		returned = true
+	})
+}
+
+// RequireSession answers 401 unless the request has a session. That is not
+// authentication: see [RequireSignIn].
+func RequireSession(next http.Handler) http.Handler {
+	return require(next, func(Session) error { return nil })
+}
+
+// RequireSignIn answers 401 unless somebody is signed in.
+func RequireSignIn(next http.Handler) http.Handler { return require(next, signedIn) }
+
+// RequireRecent answers 403 REAUTH_REQUIRED unless the principal proved who
+// they are at most d ago, for what a stolen or unattended session must not do.
+func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return require(next, func(s Session) error {
+			if err := signedIn(s); err != nil {
+				return err
+			}
+			if s.Now.Sub(s.AuthenticatedAt) > d {
+				return ErrStale
+			}
+			return nil
+		})
+	}
+}
+
+func signedIn(s Session) error {
+	if s.Principal == "" {
+		return &Problem{Status: http.StatusUnauthorized, Code: CodeSignInRequired, Message: "Please sign in."}
+	}
+	return nil
+}
+
+func require(next http.Handler, check func(Session) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := From(r.Context())
+		if err == nil {
+			err = check(s)
+		}
+		if err != nil {
+			WriteError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Background declares a route that nobody's presence can be read from: its
+// requests never put off the idle timeout. It belongs inside [Manager.Handler].
+func Background(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mustState(r.Context()).setBackground()
+		next.ServeHTTP(w, r)
+	})
+}
+
+type stateKey struct{}
+
+// Value makes the state its own request's context value: one allocation
+// instead of two.
+func (s *state) Value(key any) any {
+	if key == (stateKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+func stateOf(ctx context.Context) *state {
+	s, _ := ctx.Value(stateKey{}).(*state)
+	return s
+}
+
+// mustState panics outside Handler: that is a bug in how the program is put
+// together, and no request could ever work.
+func mustState(ctx context.Context) *state {
+	s := stateOf(ctx)
+	if s == nil {
+		panic("satra: the context is not of a request inside Manager.Handler")
+	}
+	return s
+}

@@ -1,0 +1,206 @@
+package satra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// maxPrincipal bounds a principal's length, in bytes.
+const maxPrincipal = 1024
+
+// An Attempt is a sign-in that began before the credentials were checked. It
+// knows the principal's epoch of that moment, so that a sign-in which overlaps
+// with "end all my sessions" is refused.
+type Attempt struct {
+	principal string
+	epoch     uint64
+}
+
+// BeginSignIn begins the sign-in of a principal: an opaque name of 1 to 1024
+// bytes. It is called before the credentials are checked.
+//
+// Errors: [ErrDisabled], which a page should not tell apart from a wrong
+// password; [ErrUnavailable].
+func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
+	s := mustState(ctx)
+	if principal == "" || len(principal) > maxPrincipal {
+		return Attempt{}, fmt.Errorf("satra: BeginSignIn: a principal has 1 to %d bytes, not %d", maxPrincipal, len(principal))
+	}
+	state, err := s.m.store.Principal(ctx, principal, s.m.now())
+	if err != nil {
+		return Attempt{}, storeError(err)
+	}
+	if state.Disabled {
+		s.observe(Event{Kind: EventSignInRefused, Principal: principal, Err: ErrDisabled})
+		return Attempt{}, ErrDisabled
+	}
+	return Attempt{principal: principal, epoch: state.Epoch}, nil
+}
+
+// Complete signs the principal in, at once, after the application has checked
+// the credentials. method says how, for the record. The session gets a new
+// token and new CSRF tokens, and every older one is dead. An anonymous session
+// keeps its ID and the values of [Options.Surviving]; the session of another
+// principal is ended after the new one stands; without a session, or with one
+// that is over, it begins one.
+//
+// Errors: [ErrEpoch] if all sessions of the principal were ended meanwhile,
+// [ErrDisabled], [ErrLimit], [ErrElsewhere], [ErrCommitted], [ErrUnavailable],
+// and that of [Options.Before].
+func (a Attempt) Complete(ctx context.Context, method string) error {
+	if a.principal == "" {
+		panic("satra: Complete of an Attempt that BeginSignIn did not return")
+	}
+	s := mustState(ctx)
+	act := Act{Kind: EventSignedIn, Principal: a.principal, Actor: a.principal, Client: ClientOf(s.r)}
+	if err := s.m.before(ctx, act); err != nil {
+		return err
+	}
+	s.lock()
+	defer s.unlock()
+	if err := s.load(); err != nil && !errors.Is(err, ErrRetry) && !isEnded(err) {
+		return err
+	}
+	if err := s.mayIssue(); err != nil {
+		return err
+	}
+	err := s.signIn(a, method)
+	if err != nil {
+		s.note(Event{Kind: EventSignInRefused, Principal: a.principal, Err: err})
+	}
+	return err
+}
+
+// signIn binds the request's record, or a new one, to the principal.
+func (s *state) signIn(a Attempt, method string) error {
+	if s.standing == live && !s.fresh && (s.rec.Principal == "" || s.rec.Principal == a.principal) {
+		err := s.bind(a, method)
+		if !errors.Is(err, ErrRetry) && !isEnded(err) && !errors.Is(err, ErrNoSession) {
+			return err
+		}
+		// Another request has signed in with this record, or ended it: this
+		// one gets a record of its own.
+		s.sticky = nil
+	}
+	var former *Record
+	if s.standing == live && s.rec.Principal != "" && s.rec.Principal != a.principal {
+		former = s.rec
+	}
+	if err := s.signInAnew(a, method); err != nil {
+		return err
+	}
+	if former != nil {
+		s.endReplaced(former)
+	}
+	return nil
+}
+
+// signInAnew binds a record that nobody has seen before. If that is refused,
+// the record goes, and the request stays with what it had.
+func (s *state) signInAnew(a Attempt, method string) error {
+	standing, rec, end, fresh, touch, writes, cookie := s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.cookie
+	if s.standing != live || !s.fresh {
+		if s.standing == live && s.rec.Principal != "" {
+			s.writes = nil // they were meant for the other principal
+		}
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	waiting := s.writes
+	s.writes = nil
+	err := s.create()
+	if err == nil {
+		s.writes = waiting
+		if err = s.bind(a, method); err != nil {
+			s.abandon()
+		}
+	}
+	if err != nil {
+		s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.cookie = standing, rec, end, fresh, touch, writes, cookie
+	}
+	return err
+}
+
+// bind applies the sign-in to s.rec, which the store has.
+func (s *state) bind(a Attempt, method string) error {
+	t := newToken(s.rec.ID)
+	b := &Binding{
+		Principal: a.principal, Method: method, Epoch: a.epoch,
+		Secret: t.hash(), Seed: newSeed(), Keep: s.m.survivingNames,
+	}
+	return s.rebind(t, b, EventSignedIn)
+}
+
+func (s *state) rebind(t token, b *Binding, kind Kind) error {
+	result, err := s.apply(&Change{SignIn: b, Return: true})
+	if err != nil {
+		return err
+	}
+	s.cookie = s.m.setCookie(t, s.rec)
+	s.note(Event{Kind: kind})
+	for _, id := range result.Ended {
+		s.note(Event{Kind: EventEnded, Session: id, Principal: b.Principal, Reason: ReasonLimit})
+	}
+	return nil
+}
+
+// abandon ends the record of a sign-in that was refused. If that fails, the
+// record is left to expire: nobody has its secret.
+func (s *state) abandon() {
+	if s.rec == nil {
+		return
+	}
+	now := s.m.now()
+	end := End{At: now, Reason: ReasonReplaced}
+	_, _ = s.m.store.Apply(context.WithoutCancel(s), s.rec.ID, &Change{At: now, End: &end})
+}
+
+// endReplaced ends the session of the principal who was here before.
+func (s *state) endReplaced(former *Record) {
+	now := s.m.now()
+	end := End{At: now, Reason: ReasonReplaced, Actor: s.rec.Principal}
+	_, err := s.m.store.Apply(context.WithoutCancel(s), former.ID, &Change{At: now, End: &end})
+	switch {
+	case err == nil:
+		s.note(Event{Kind: EventEnded, Session: former.ID, Principal: former.Principal, Reason: ReasonReplaced, Actor: s.rec.Principal})
+	case !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound):
+		s.sticky = storeError(err)
+		s.note(Event{Kind: EventStoreFailed, Detail: "end of the replaced session", Err: err})
+	}
+}
+
+// Reauthenticate notes that the signed-in principal has proved again who they
+// are: a new token, new CSRF tokens, and a lifetime that begins anew. All
+// values stay.
+//
+// Errors: [ErrNoSession] unless somebody is signed in, [EndedError],
+// [ErrRetry], [ErrElsewhere], [ErrCommitted], [ErrUnavailable], and that of
+// [Options.Before].
+func Reauthenticate(ctx context.Context, method string) error {
+	s := mustState(ctx)
+	act, err := s.ownAct(EventReauthenticated, "")
+	if err != nil {
+		return err
+	}
+	if act.Principal == "" {
+		return ErrNoSession
+	}
+	if err := s.m.before(ctx, act); err != nil {
+		return err
+	}
+	s.lock()
+	defer s.unlock()
+	if err := s.settled(); err != nil {
+		return err
+	}
+	if err := s.mayIssue(); err != nil {
+		return err
+	}
+	t := newToken(s.rec.ID)
+	return s.rebind(t, &Binding{
+		Principal: s.rec.Principal, Method: method, Again: true,
+		Secret: t.hash(), Seed: newSeed(), Persistent: s.rec.Persistent, Transport: s.rec.Transport,
+	}, EventReauthenticated)
+}
