@@ -68,16 +68,17 @@ func (k *Key[T]) Get(ctx context.Context) (T, error) {
 	return k.decode(s, v)
 }
 
-func (k *Key[T]) decode(s *state, v Value) (t T, err error) {
+func (k *Key[T]) decode(s *state, v Value) (T, error) {
+	var zero T
 	if v.Data == nil {
-		return t, nil
+		return zero, nil
 	}
-	if err := json.Unmarshal(v.Data, &t); err != nil {
-		var zero T
+	t := new(T) // here, so that the way without a value allocates nothing
+	if err := json.Unmarshal(v.Data, t); err != nil {
 		s.observe(Event{Kind: EventUnreadable, Detail: "key " + k.name})
 		return zero, fmt.Errorf("%w: key %q", ErrUnreadable, k.name)
 	}
-	return t, nil
+	return *t, nil
 }
 
 // Set sets the value, and begins a session if there is none. It is saved when

@@ -263,11 +263,11 @@ func presentedTokens(r *http.Request, name string, found *[3]presented) int {
 			if !ok || key != name {
 				continue
 			}
-			t, ok := parseToken(value)
+			id, secret, ok := parseToken(value)
 			if !ok {
 				continue
 			}
-			p := presented{t.id, t.hash()}
+			p := presented{id, secret}
 			if n > 0 && found[0] == p || n > 1 && found[1] == p {
 				continue // the same cookie twice is one
 			}

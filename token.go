@@ -33,7 +33,8 @@ func ParseID(s string) (ID, error) {
 	if len(s) != tokenEncoding.EncodedLen(idSize) {
 		return ID{}, errMalformedID
 	}
-	if _, err := tokenEncoding.Decode(id[:], []byte(s)); err != nil {
+	// Line breaks are skipped by the decoder: the count finds them out.
+	if n, err := tokenEncoding.Decode(id[:], []byte(s)); err != nil || n != idSize {
 		return ID{}, errMalformedID
 	}
 	return id, nil
@@ -72,20 +73,21 @@ type Seed [32]byte
 // Format hides the seed from every fmt verb.
 func (Seed) Format(w fmt.State, _ rune) { io.WriteString(w, "[seed]") }
 
-// A token is what the cookie holds: the ID and the secret. The secret is held
-// by pointer, because fmt and slog print the bytes of an array in somebody's
-// unexported field without asking Format.
+// A token is what a new cookie will hold: the ID and the secret. The secret is
+// held by a pointer to a pointer, because fmt and slog print an array in
+// somebody's unexported field without asking Format, and what one pointer leads
+// to as well when the verb does not fit.
 type token struct {
 	id     ID
-	secret *[secretSize]byte
+	secret **[secretSize]byte
 }
 
 // newToken returns a token for id with a new secret. crypto/rand.Read does not
 // fail: it ends the program if the system has no randomness.
 func newToken(id ID) token {
-	t := token{id: id, secret: new([secretSize]byte)}
-	rand.Read(t.secret[:])
-	return t
+	secret := new([secretSize]byte)
+	rand.Read(secret[:])
+	return token{id: id, secret: &secret}
 }
 
 func newID() (id ID) {
@@ -99,24 +101,20 @@ func newSeed() (s Seed) {
 }
 
 // parseToken reads a cookie's value. Anything but 64 characters of the
-// alphabet is no token, and no store is asked for it.
-func parseToken(s string) (token, bool) {
+// alphabet is no token, and no store is asked for it. The secret is hashed at
+// once: nothing else is done with one that was shown.
+func parseToken(s string) (id ID, secret Hash, ok bool) {
 	if len(s) != tokenLength {
-		return token{}, false
+		return ID{}, Hash{}, false
 	}
 	var raw [idSize + secretSize]byte
 	var text [tokenLength]byte
 	copy(text[:], s)
-	if _, err := tokenEncoding.Decode(raw[:], text[:]); err != nil {
-		return token{}, false
+	if n, err := tokenEncoding.Decode(raw[:], text[:]); err != nil || n != len(raw) {
+		return ID{}, Hash{}, false
 	}
-	t := token{id: ID(raw[:idSize])}
-	if t.id.IsZero() {
-		return token{}, false
-	}
-	t.secret = new([secretSize]byte)
-	copy(t.secret[:], raw[idSize:])
-	return t, true
+	id = ID(raw[:idSize])
+	return id, sha256.Sum256(raw[idSize:]), !id.IsZero()
 }
 
 // cookieValue returns the 64 characters of the token. It is the only place
@@ -124,11 +122,11 @@ func parseToken(s string) (token, bool) {
 func (t token) cookieValue() string {
 	var raw [idSize + secretSize]byte
 	copy(raw[:idSize], t.id[:])
-	copy(raw[idSize:], t.secret[:])
+	copy(raw[idSize:], (*t.secret)[:])
 	return tokenEncoding.EncodeToString(raw[:])
 }
 
-func (t token) hash() Hash { return sha256.Sum256(t.secret[:]) }
+func (t token) hash() Hash { return sha256.Sum256((*t.secret)[:]) }
 
 // Format hides the token from every fmt verb.
 func (token) Format(w fmt.State, _ rune) { io.WriteString(w, "[token]") }

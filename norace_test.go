@@ -1,0 +1,5 @@
+//go:build !race
+
+package satra_test
+
+const raceEnabled = false
