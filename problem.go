@@ -102,7 +102,7 @@ func ProblemOf(err error) *Problem {
 	case errors.Is(err, ErrRetry), errors.Is(err, ErrConflict):
 		return &Problem{Status: 409, Code: CodeSessionRetry, Message: "The session was just renewed. Please try again."}
 	case errors.Is(err, ErrEnded), errors.Is(err, ErrNotFound):
-		return &Problem{Status: 401, Code: CodeSessionRevoked, Message: "The session has ended. Please refresh the page."}
+		return &Problem{Status: 404, Code: CodeNotFound, Message: "There is no such session."}
 	case errors.Is(err, ErrAmbiguous):
 		return &Problem{Status: 400, Code: CodeBadRequest, Message: "The request shows two sessions. Please delete this site's cookies."}
 	case errors.Is(err, ErrElsewhere):
