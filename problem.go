@@ -148,6 +148,23 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 // WriteProblem is what [WriteError] does unless [Options.Error] replaces it.
 func WriteProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
+	p.SetHeaders(h, r)
+	body, kind := p.json(), "application/json"
+	if AcceptsHTML(r) {
+		body, kind = p.page(r), "text/html; charset=utf-8"
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+	}
+	h.Set("Content-Type", kind)
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		w.Write(body)
+	}
+}
+
+// SetHeaders sets what a response with this problem says beside its body, for
+// an application that writes its own pages ([Options.Error]): no-store, nosniff,
+// Allow, Retry-After, and for a navigation that should repeat itself Refresh.
+func (p *Problem) SetHeaders(h http.Header, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Del("Content-Length")
@@ -157,18 +174,8 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}
-	body, kind := p.json(), "application/json"
-	if AcceptsHTML(r) {
-		body, kind = p.page(r), "text/html; charset=utf-8"
-		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
-		if p.Code == CodeSessionRetry && SafeMethod(r.Method) {
-			h.Set("Refresh", "1")
-		}
-	}
-	h.Set("Content-Type", kind)
-	w.WriteHeader(p.Status)
-	if r.Method != http.MethodHead {
-		w.Write(body)
+	if p.Code == CodeSessionRetry && SafeMethod(r.Method) && AcceptsHTML(r) {
+		h.Set("Refresh", "1")
 	}
 }
 

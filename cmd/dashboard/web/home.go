@@ -1,0 +1,169 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/cmd/dashboard/market"
+)
+
+// A homeView is the first page.
+type homeView struct {
+	layoutView
+	Notice           string
+	Who, WhoNote     string
+	Initial          string
+	SessionText      string
+	IdleSeconds      int
+	RemainingSeconds int
+	IdleNote         string
+	AbsoluteNote     string
+	DeviceNote       string
+	Watchlist        []market.Instrument
+	Symbols          []market.Instrument
+	Themes           []choice
+}
+
+type choice struct {
+	Value, Name string
+	Chosen      bool
+}
+
+// home shows the first page, and begins a session for whoever has none.
+func (s *Site) home(w http.ResponseWriter, r *http.Request) {
+	err := satra.Start(r.Context())
+	if err == nil {
+		var view homeView
+		if view, err = s.homeView(r); err == nil {
+			err = s.write(w, r, http.StatusOK, s.pages.home, view)
+		}
+	}
+	if err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+// fail answers with the error, and logs what the client is not told.
+func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if satra.ProblemOf(err).Status == http.StatusInternalServerError {
+		s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+	}
+	satra.WriteError(w, r, err)
+}
+
+func (s *Site) homeView(r *http.Request) (homeView, error) {
+	layout, err := s.layout(r, "Dashboard")
+	if err != nil {
+		return homeView{}, err
+	}
+	symbols, err := watchlistKey.Get(r.Context())
+	if err != nil && !errors.Is(err, satra.ErrUnreadable) {
+		return homeView{}, err
+	}
+	v := homeView{layoutView: layout, Notice: notices[r.URL.Query().Get("done")], Symbols: market.Instruments(), Themes: themes(layout.Theme)}
+	for _, symbol := range symbols {
+		instrument, ok := market.Lookup(symbol)
+		if !ok {
+			instrument = market.Instrument{Symbol: symbol, Name: "no longer in the list"}
+		}
+		v.Watchlist = append(v.Watchlist, instrument)
+	}
+	v.describe(*layout.Session)
+	return v, nil
+}
+
+// notices are what a form's act says on the page that follows it. Only these
+// can be shown: the address carries the key, not the text.
+var notices = map[string]string{
+	"extended": "Your session was extended.",
+	"limit":    "Your session cannot be extended any further.",
+	"added":    "Added to your watchlist.",
+	"removed":  "Removed from your watchlist.",
+	"theme":    "Your theme was saved.",
+}
+
+// describe says in words what there is to say of the session.
+func (v *homeView) describe(session satra.Session) {
+	v.Who, v.WhoNote, v.Initial = "Guest", "not signed in", "G"
+	if session.Principal != "" {
+		first, _ := utf8.DecodeRuneInString(session.Principal)
+		v.Who, v.WhoNote, v.Initial = session.Principal, "signed in", strings.ToUpper(string(first))
+	}
+	v.IdleSeconds = int(max(session.Idle, 0) / time.Second)
+	v.RemainingSeconds = int(max(session.Remaining(), 0) / time.Second)
+	v.SessionText = "This session does not end by itself"
+	if !session.ExpiresAt.IsZero() {
+		v.SessionText = "Ends at " + clockTime(session.ExpiresAt) + " IST unless you use it"
+		if !session.Extendable() {
+			v.SessionText = "Ends at " + clockTime(session.ExpiresAt) + " IST"
+		}
+	}
+	v.IdleNote, v.AbsoluteNote = "never", "never"
+	if session.Idle > 0 {
+		v.IdleNote = "after " + spell(session.Idle)
+	}
+	if !session.AbsoluteExpires.IsZero() {
+		v.AbsoluteNote = formatIST(session.AbsoluteExpires)
+	}
+	v.DeviceNote = describeDevice(session.LastDevice)
+}
+
+func clockTime(t time.Time) string { return t.In(istZone).Format("15:04:05") }
+
+// spell tells a duration as people do.
+func spell(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		name string
+		d    time.Duration
+	}{{"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}} {
+		if n := d / unit.d; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+			d %= unit.d
+		}
+	}
+	if len(parts) == 0 {
+		return "less than a second"
+	}
+	return strings.Join(parts[:min(2, len(parts))], " ")
+}
+
+// describeDevice names the great browsers and systems, and nothing finer.
+func describeDevice(d satra.Device) string {
+	find := func(among [][2]string, unknown string) string {
+		i := slices.IndexFunc(among, func(pair [2]string) bool { return strings.Contains(d.UserAgent, pair[0]) })
+		if i < 0 {
+			return unknown
+		}
+		return among[i][1]
+	}
+	browser := find([][2]string{
+		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser", "Samsung Internet"}, {"Firefox/", "Firefox"}, {"FxiOS", "Firefox"},
+		{"CriOS", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"},
+	}, "A browser")
+	system := find([][2]string{
+		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+	}, "")
+	text := browser
+	if system != "" {
+		text += " on " + system
+	}
+	if d.Addr != "" {
+		text += ", from " + d.Addr
+	}
+	return text
+}
+
+func themes(chosen string) []choice {
+	all := []choice{{Value: "system", Name: "System"}, {Value: "light", Name: "Light"}, {Value: "dark", Name: "Dark"}}
+	for i := range all {
+		all[i].Chosen = all[i].Value == chosen || chosen == "" && i == 0
+	}
+	return all
+}
