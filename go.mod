@@ -1,3 +1,3 @@
 module github.com/satra-sessions/satra
 
-go 1.26
+go 1.26.0

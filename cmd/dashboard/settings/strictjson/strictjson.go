@@ -74,11 +74,18 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Pos.String() + ": " + e.Message }
 
-// maxDepth is deeper than any file of ours, and shallow enough for the stack.
-const maxDepth = 16
+// Limits that no file of ours comes near. The size bounds the time, too: the
+// place of each value is counted from the beginning.
+const (
+	maxDepth = 16
+	maxSize  = 64 << 10
+)
 
 // Parse reads the one value that data holds. Its errors are of type [*Error].
 func Parse(data []byte) (*Value, error) {
+	if len(data) > maxSize {
+		return nil, &Error{Pos{1, 1}, fmt.Sprintf("the file has %d bytes; right is at most %d", len(data), maxSize)}
+	}
 	if i := invalidUTF8(data); i >= 0 {
 		return nil, &Error{position(data, i), "this is not UTF-8 text"}
 	}

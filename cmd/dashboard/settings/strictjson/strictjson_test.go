@@ -37,6 +37,7 @@ func TestParseRefuses(t *testing.T) {
 		"an open end":        {"{\"a\": [1", "line 1, column 9: the file ends too early; a quote or a bracket is not closed"},
 		"not UTF-8":          {"{\n\"a\xff\": 1}", "line 2, column 3: this is not UTF-8 text"},
 		"byte order mark":    {"\ufeff{}", "line 1, column 1: the file begins with a byte order mark; save it as UTF-8 without one"},
+		"too large":          {strings.Repeat(" ", 70000), "line 1, column 1: the file has 70000 bytes; right is at most 65536"},
 		"too deep":           {strings.Repeat("[", 30) + strings.Repeat("]", 30), "line 1, column 18: this is nested too deeply"},
 	} {
 		_, err := Parse([]byte(c.in))
