@@ -15,7 +15,6 @@ import (
 var (
 	theme  = satra.NewKey[string]("theme")
 	visits = satra.NewKey[int]("visits")
-	basket = satra.NewKey[[]string]("basket")
 )
 
 // routes are the handlers that most tests use.

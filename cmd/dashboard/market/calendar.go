@@ -64,8 +64,8 @@ type session struct {
 	hours hours // empty: to be announced
 }
 
-// A Holiday is a day on which the market stays closed.
-type Holiday struct {
+// A NamedDay is a day with the name of its occasion.
+type NamedDay struct {
 	Date time.Time // its first moment, in IST
 	Name string
 }
@@ -95,16 +95,16 @@ func (c *Calendar) Sources(year int) []string {
 }
 
 // Holidays lists the holidays of that year, in order.
-func (c *Calendar) Holidays(year int) []Holiday {
+func (c *Calendar) Holidays(year int) []NamedDay {
 	y := c.years[year]
 	if y == nil {
 		return nil
 	}
-	var list []Holiday
+	var list []NamedDay
 	for d, name := range y.holidays {
-		list = append(list, Holiday{d.at(0), name})
+		list = append(list, NamedDay{d.at(0), name})
 	}
-	slices.SortFunc(list, func(a, b Holiday) int { return a.Date.Compare(b.Date) })
+	slices.SortFunc(list, func(a, b NamedDay) int { return a.Date.Compare(b.Date) })
 	return list
 }
 
@@ -149,21 +149,4 @@ type hours []period
 type period struct {
 	phase    Phase
 	from, to minute
-}
-
-// day cuts a date into periods that fill it from midnight to midnight.
-func (c *Calendar) day(d date) []segment {
-	y := c.years[d.year]
-	if y == nil {
-		return []segment{{0, endOfDay, Unknown, ""}}
-	}
-	rest := segment{0, endOfDay, Closed, ""}
-	if name, ok := y.holidays[d]; ok {
-		rest.phase, rest.name = Holiday_, name
-	}
-	sessions := y.special[d]
-	if len(sessions) == 0 && rest.phase == Closed && !d.weekend() {
-		sessions = []session{{"", y.hours}}
-	}
-	return fill(rest, sessions)
 }
