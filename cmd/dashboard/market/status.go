@@ -196,7 +196,8 @@ func (c *Calendar) find(t time.Time) (date, segment) {
 	return d, segments[i]
 }
 
-// next returns the first change after a segment of that day.
+// next returns the first change after a segment of that day. What is not
+// covered is passed over by years, the rest by days.
 func (c *Calendar) next(d date, here segment) Change {
 	for from := here.to; ; from = 0 {
 		for _, s := range c.day(d) {
@@ -204,21 +205,27 @@ func (c *Calendar) next(d date, here segment) Change {
 				return Change{d.at(s.from), s.phase, s.name}
 			}
 		}
-		switch years := c.Years(); {
-		case here.phase != Unknown:
+		if here.phase != Unknown {
 			d = d.add(1)
-		default: // skip what is not covered
-			i := slices.IndexFunc(years, func(y int) bool { return y > d.year })
-			if i < 0 {
-				return Change{}
-			}
-			d = date{years[i], time.January, 1}
+			continue
 		}
+		_, after := c.around(d.year)
+		if after == 0 {
+			return Change{}
+		}
+		d = date{after, time.January, 1}
 	}
 }
 
 // since returns when the state that a segment of that day is in began.
 func (c *Calendar) since(d date, here segment) time.Time {
+	if here.phase == Unknown {
+		before, _ := c.around(d.year)
+		if before == 0 {
+			return time.Time{}
+		}
+		return date{before + 1, time.January, 1}.at(0)
+	}
 	began := d.at(here.from)
 	for to := here.from; ; to = endOfDay {
 		for _, s := range slices.Backward(c.day(d)) {
@@ -230,18 +237,18 @@ func (c *Calendar) since(d date, here segment) time.Time {
 			}
 			began = d.at(s.from)
 		}
-		if here.phase != Unknown {
-			d = d.add(-1)
-			continue
-		}
-		years := c.Years()
-		i := slices.IndexFunc(years, func(y int) bool { return y >= d.year })
-		if i < 0 {
-			i = len(years)
-		}
-		if i == 0 {
-			return time.Time{}
-		}
-		return date{years[i-1] + 1, time.January, 1}.at(0)
+		d = d.add(-1)
 	}
+}
+
+// around returns the covered years next to one that is not covered; 0: none.
+func (c *Calendar) around(year int) (before, after int) {
+	for _, y := range c.Years() {
+		if y < year {
+			before = y
+		} else if after == 0 {
+			after = y
+		}
+	}
+	return before, after
 }
