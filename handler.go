@@ -21,6 +21,18 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// EnsureSession begins a session for a request that has none, as [Start] does,
+// and answers with Start's error if it cannot.
+func EnsureSession(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := Start(r.Context()); err != nil {
+			WriteError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // RequireSession answers 401 unless the request has a session. That is not
 // authentication: see [RequireSignIn].
 func RequireSession(next http.Handler) http.Handler {

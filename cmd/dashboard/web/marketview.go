@@ -1,0 +1,149 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/cmd/dashboard/market"
+)
+
+// A marketView is the market's status in words, for the page and for its
+// refresh.
+type marketView struct {
+	Class  string `json:"class"` // "open", "soon", "closed", "unknown": what it looks like
+	Short  string `json:"short"`
+	Phase  string `json:"phase"`
+	Detail string `json:"detail"`
+	Next   string `json:"next"`
+	AsOf   string `json:"as_of"`
+
+	Hours []hoursRow `json:"-"`
+}
+
+// An hoursRow is a line of the table of a usual day.
+type hoursRow struct {
+	Name, Time string
+	Now        bool
+}
+
+// market describes the market as it stands.
+func (s *Site) market() *marketView {
+	return describeMarket(s.calendar.At(s.sessions.Now()))
+}
+
+// marketStatus answers the page's refresh. It is no activity: a dashboard that
+// is left open must not keep its session.
+func (s *Site) marketStatus(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(s.market())
+	if err != nil {
+		satra.WriteError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(body)
+}
+
+func describeMarket(st market.Status) *marketView {
+	v := &marketView{Class: "closed", Phase: st.Phase.Label(), AsOf: st.At.Format("15:04:05") + " IST"}
+	v.Short = v.Phase
+	switch st.Phase {
+	case market.Open, market.Special:
+		v.Class, v.Detail = "open", "Shares are traded continuously."
+	case market.PreOpen:
+		v.Class, v.Detail = "soon", "Orders for the opening auction are taken. The exchange ends it at random in its last minute."
+	case market.Matching:
+		v.Class, v.Short, v.Detail = "soon", "Pre-open", "The opening auction is held. No orders are taken."
+	case market.PostClose:
+		v.Class, v.Detail = "soon", "Orders at the closing price are taken."
+	case market.Holiday:
+		v.Detail = "The exchange rests today: " + st.Name + "."
+	case market.Unscheduled:
+		v.Class, v.Short, v.Detail = "unknown", "Special day", "The exchange has not announced the hours yet."
+	case market.Unknown:
+		v.Class, v.Short = "unknown", "calendar unknown"
+		v.Detail = fmt.Sprintf("The calendar does not cover %d. Give the dashboard a file that does, with -market-calendar.", st.At.Year())
+	default:
+		v.Detail = "Outside the trading hours."
+		if day := st.At.Weekday(); day == time.Saturday || day == time.Sunday {
+			v.Detail = "It is the weekend."
+		}
+	}
+	if st.Name != "" && st.Phase.Trading() {
+		v.Detail = st.Name + ". " + v.Detail
+	}
+	v.Next = nextInWords(st)
+	v.Hours = usualDay(st.Phase)
+	return v
+}
+
+// nextInWords says what happens next, and when trading begins if that is
+// another moment.
+func nextInWords(st market.Status) string {
+	if !st.Next.Known() {
+		return "What comes next is unknown."
+	}
+	text := fmt.Sprintf("%s %s (in %s)", nextVerb(st.Next), moment(st.At, st.Next.At), spell(st.Next.At.Sub(st.At)))
+	if st.Opens.Known() && !st.Opens.At.Equal(st.Next.At) {
+		if st.Opens.Phase.Trading() {
+			text += ". Trading begins " + moment(st.At, st.Opens.At)
+		} else {
+			text += ". When trading begins next is not known"
+		}
+	}
+	return text + "."
+}
+
+func nextVerb(c market.Change) string {
+	switch c.Phase {
+	case market.Open:
+		return "Opens"
+	case market.Special:
+		return "Special session opens"
+	case market.PreOpen:
+		return "Pre-open begins"
+	case market.Matching:
+		return "Order entry ends"
+	case market.PostClose:
+		return "Post-close begins"
+	case market.Holiday:
+		return "Holiday (" + c.Name + ") begins"
+	case market.Unscheduled:
+		return "A special day begins"
+	case market.Unknown:
+		return "The calendar ends"
+	}
+	return "Closes"
+}
+
+// moment names a time as close to now as it is.
+func moment(now, t time.Time) string {
+	t = t.In(istZone)
+	days := int(midnight(t).Sub(midnight(now.In(istZone))) / (24 * time.Hour))
+	switch {
+	case days == 0:
+		return "at " + t.Format("15:04")
+	case days == 1:
+		return "tomorrow at " + t.Format("15:04")
+	case days < 7:
+		return "on " + t.Format("Monday at 15:04")
+	}
+	return "on " + t.Format("2 January at 15:04")
+}
+
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+// usualDay is the table of a usual trading day, with the line that it is.
+func usualDay(now market.Phase) []hoursRow {
+	return []hoursRow{
+		{"Pre-open, order entry", "09:00–09:08", now == market.PreOpen},
+		{"Pre-open, matching", "09:08–09:15", now == market.Matching},
+		{"Normal session", "09:15–15:30", now == market.Open},
+		{"Post-close", "15:40–16:00", now == market.PostClose},
+	}
+}
