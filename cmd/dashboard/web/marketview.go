@@ -81,21 +81,27 @@ func describeMarket(st market.Status) *marketView {
 }
 
 // nextInWords says what happens next, and when trading begins if that is
-// another moment.
+// another moment. The midnights between two days of rest are no news.
 func nextInWords(st market.Status) string {
-	if !st.Next.Known() {
-		return "What comes next is unknown."
+	next := st.Next
+	if resting(st.Phase) && resting(next.Phase) {
+		next = st.Opens
 	}
-	text := fmt.Sprintf("%s %s (in %s)", nextVerb(st.Next), moment(st.At, st.Next.At), spell(st.Next.At.Sub(st.At)))
-	if st.Opens.Known() && !st.Opens.At.Equal(st.Next.At) {
-		if st.Opens.Phase.Trading() {
-			text += ". Trading begins " + moment(st.At, st.Opens.At)
-		} else {
-			text += ". When trading begins next is not known"
-		}
+	if !next.Known() {
+		return "What comes next is unknown: the calendar ends."
+	}
+	text := fmt.Sprintf("%s %s (in %s)", nextVerb(next), moment(st.At, next.At), spell(next.At.Sub(st.At)))
+	switch {
+	case !st.Opens.Known() || st.Opens.At.Equal(next.At):
+	case st.Opens.Phase.Trading():
+		text += ". Trading begins " + moment(st.At, st.Opens.At)
+	default:
+		text += ". When trading begins after that is not known yet"
 	}
 	return text + "."
 }
+
+func resting(p market.Phase) bool { return p == market.Closed || p == market.Holiday }
 
 func nextVerb(c market.Change) string {
 	switch c.Phase {
