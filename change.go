@@ -101,7 +101,8 @@ func (r *Record) With(c *Change) (*Record, error) {
 		return nil, ErrConflict
 	}
 	next := *r
-	if !c.touchOnly() {
+	next.forgetRetired(c.At)
+	if !c.TouchOnly() {
 		next.Version++
 	}
 	next.touch(c)
@@ -139,8 +140,9 @@ func (r *Record) meets(c *Change) bool {
 	return true
 }
 
-// touchOnly reports whether c notes activity and does nothing else.
-func (c *Change) touchOnly() bool {
+// TouchOnly reports whether c notes activity and does nothing else: the most
+// frequent change by far, which a store may make cheap.
+func (c *Change) TouchOnly() bool {
 	return len(c.Set) == 0 && len(c.Delete) == 0 && c.Renew == nil && c.Shown == nil && c.Refused == nil &&
 		c.Idle == 0 && c.Lifetime == 0 && c.NotAfter.IsZero() && c.SignIn == nil && c.End == nil
 }
@@ -196,7 +198,7 @@ func (r *Record) renew(c *Change) {
 		return
 	}
 	retired := Retired{Secret: r.Secret, At: c.At, Successor: c.Renew.Successor}
-	r.Retired = append([]Retired{retired}, r.recentlyRetired(c.At)...)
+	r.Retired = append([]Retired{retired}, r.Retired...)
 	renewed := 0
 	r.Retired = slices.DeleteFunc(r.Retired, func(old Retired) bool {
 		if old.Seed != nil {
@@ -223,12 +225,13 @@ func (r *Record) successorShown(shown Hash, at time.Time) {
 	}
 }
 
-// recentlyRetired returns a copy without the secrets that a sign-in retired
-// and that have been told apart from unknown ones for long enough.
-func (r *Record) recentlyRetired(at time.Time) []Retired {
-	return slices.DeleteFunc(slices.Clone(r.Retired), func(old Retired) bool {
-		return old.Seed != nil && at.Sub(old.At) > RetiredFor
-	})
+// forgetRetired drops the secrets that a sign-in retired and that have been
+// told apart from unknown ones for long enough.
+func (r *Record) forgetRetired(at time.Time) {
+	lapsed := func(old Retired) bool { return old.Seed != nil && at.Sub(old.At) > RetiredFor }
+	if slices.ContainsFunc(r.Retired, lapsed) {
+		r.Retired = slices.DeleteFunc(slices.Clone(r.Retired), lapsed)
+	}
 }
 
 // signIn gives the record its owner, a new secret and a new seed. Every older
@@ -239,7 +242,7 @@ func (r *Record) signIn(c *Change) {
 		return
 	}
 	seed := r.Seed
-	retired := r.recentlyRetired(c.At)
+	retired := slices.Clone(r.Retired)
 	for i, old := range retired {
 		if old.Seed == nil {
 			retired[i] = Retired{Secret: old.Secret, At: c.At, Seed: &seed}

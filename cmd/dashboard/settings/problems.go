@@ -1,0 +1,120 @@
+package settings
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Problems are all that keeps the program from starting.
+type Problems struct {
+	List []string // sentences that name the setting and what would be right
+}
+
+// Error has a line for each problem.
+func (p *Problems) Error() string {
+	if len(p.List) == 1 {
+		return "settings: " + p.List[0]
+	}
+	return fmt.Sprintf("settings: %d problems\n  %s", len(p.List), strings.Join(p.List, "\n  "))
+}
+
+func (l *loader) problem(format string, args ...any) {
+	l.problems = append(l.problems, fmt.Sprintf(format, args...))
+}
+
+func (l *loader) warn(format string, args ...any) {
+	l.s.Warnings = append(l.s.Warnings, fmt.Sprintf(format, args...))
+}
+
+// quote shows a value in a message: without passwords, without what would
+// control a terminal, and cut where it is long.
+func quote(value string) string {
+	if value == "" {
+		return "an empty value"
+	}
+	value = redact(value)
+	if r := []rune(value); len(r) > 80 {
+		value = string(r[:80]) + "…"
+	}
+	return strconv.Quote(value)
+}
+
+// plain shows a value in a table: quoted only where it has to be.
+func plain(value string) string {
+	value = redact(value)
+	if quoted := strconv.Quote(value); strings.Contains(value, " ") || quoted != `"`+value+`"` {
+		return quoted
+	}
+	return value
+}
+
+const redacted = "[redacted]"
+
+var (
+	// From the colon after the user's name to the last @: a password may hold
+	// any character when somebody forgets to escape it. A name alone is left:
+	// it is no secret, and helps to find the mistake.
+	urlPassword = regexp.MustCompile(`(?s)(://[^:@/?#]*:).*@`)
+
+	// In a query or a list of words, as database drivers take them.
+	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)=)[^&\s]*`)
+)
+
+// redact hides the passwords in a value. None of today's settings has one, but
+// people put the address of a database where a name is wanted.
+func redact(value string) string {
+	value = urlPassword.ReplaceAllString(value, "${1}"+redacted+"@")
+	return namedPassword.ReplaceAllString(value, "${1}"+redacted)
+}
+
+// nearest returns the candidate that a word was probably meant to be, or "".
+// Two slips are forgiven, and fewer in a short word.
+func nearest(word string, candidates []string) string {
+	best, at := "", min(2, utf8.RuneCountInString(word)/3)+1
+	for _, c := range candidates {
+		if d := distance(word, c, at); d < at {
+			best, at = c, d
+		}
+	}
+	return best
+}
+
+// meant is the end of a message about a word that is not known.
+func meant(word, before string, candidates []string) string {
+	if best := nearest(word, candidates); best != "" {
+		return fmt.Sprintf("; did you mean %s%s?", before, best)
+	}
+	return ""
+}
+
+// distance counts the letters to insert, leave out, replace or swap with their
+// neighbour to make b of a. It gives up at limit, so that a word of any length
+// costs little.
+func distance(a, b string, limit int) int {
+	if max(len(a)-len(b), len(b)-len(a)) >= limit {
+		return limit
+	}
+	var before, previous []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, previous, row = previous, row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(previous[j]+1, row[j-1]+1, previous[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

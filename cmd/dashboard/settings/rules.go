@@ -1,0 +1,86 @@
+package settings
+
+// A rule looks at settings together. It is skipped if one of them has a
+// problem already, about which it could only guess.
+type rule struct {
+	of    []string
+	check func(*Settings) (problem string)
+}
+
+var rules = []rule{
+	{[]string{"tls-cert", "tls-key"}, func(s *Settings) string {
+		switch {
+		case s.TLSCert != "" && s.TLSKey == "":
+			return "tls-cert is given without tls-key; right is both or neither"
+		case s.TLSCert == "" && s.TLSKey != "":
+			return "tls-key is given without tls-cert; right is both or neither"
+		}
+		return ""
+	}},
+	{[]string{"addr", "tls-cert", "tls-key", "public-origin", "trusted-proxies", "insecure-listen"}, func(s *Settings) string {
+		proxied := s.PublicOrigin != "" && len(s.TrustedProxies) > 0
+		if s.Loopback() || s.TLSCert != "" || s.TLSKey != "" || proxied || s.InsecureListen {
+			return ""
+		}
+		return "addr: " + quote(s.Addr) + " can be reached from other machines, and nothing encrypts; right is a loopback address such as 127.0.0.1:8080, " +
+			"or tls-cert and tls-key, or public-origin and trusted-proxies of a proxy in front, or, if you must, insecure-listen"
+	}},
+	// A public origin of https on a plain listener makes sense behind a proxy
+	// only, whose X-Forwarded headers say which requests came over HTTPS. On
+	// loopback, too: without them every request would look like plain HTTP.
+	{[]string{"tls-cert", "tls-key", "public-origin", "trusted-proxies"}, func(s *Settings) string {
+		if s.TLSCert != "" || s.TLSKey != "" || len(s.TrustedProxies) > 0 || !s.publicHTTPS() {
+			return ""
+		}
+		return "public-origin: " + quote(s.PublicOrigin) + " needs a proxy that speaks HTTPS in front; right is its address in trusted-proxies " +
+			"(127.0.0.1 if it runs on this machine), or tls-cert and tls-key"
+	}},
+	{[]string{"tls-cert", "tls-key", "public-origin"}, func(s *Settings) string {
+		if s.TLSCert == "" && s.TLSKey == "" || s.PublicOrigin == "" || s.publicHTTPS() {
+			return ""
+		}
+		return "public-origin: " + quote(s.PublicOrigin) + " is plain HTTP, and with tls-cert and tls-key the dashboard speaks HTTPS; right is https://"
+	}},
+	{[]string{"cookie-secure", "tls-cert", "tls-key", "public-origin"}, func(s *Settings) string {
+		if s.SecureCookie != "off" || s.TLSCert == "" && s.TLSKey == "" && !s.publicHTTPS() {
+			return ""
+		}
+		return "cookie-secure: off would send the session's cookie over plain HTTP as well, though the dashboard is served over HTTPS; right is auto or on"
+	}},
+}
+
+func (s *Settings) publicHTTPS() bool { return len(s.PublicOrigin) > 8 && s.PublicOrigin[:8] == "https://" }
+
+// check looks at the settings together.
+func (l *loader) check() {
+	for _, r := range rules {
+		if l.anyBad(r.of) {
+			continue
+		}
+		if problem := r.check(l.s); problem != "" {
+			l.problem("%s", problem)
+		}
+	}
+	if l.anyBad([]string{"addr", "insecure-listen", "cookie-secure", "session-timeout", "session-lifetime"}) {
+		return
+	}
+	s := l.s
+	if s.CookieSecure() && !s.TLS() && !s.Loopback() && s.PublicOrigin == "" {
+		l.warn("cookie-secure is on, and browsers keep no such cookie over plain HTTP from another machine: sessions will not last there; cookie-secure off is needed, too")
+	}
+	if s.InsecureListen && !s.Loopback() && !s.TLS() && !s.publicHTTPS() {
+		l.warn("insecure-listen: whoever sees the network between here and a browser can take its session")
+	}
+	if s.SessionLifetime < s.SessionTimeout {
+		l.warn("session-lifetime (%s) is shorter than session-timeout (%s): a session that is not used ends by its lifetime", spell(s.SessionLifetime), spell(s.SessionTimeout))
+	}
+}
+
+func (l *loader) anyBad(names []string) bool {
+	for _, n := range names {
+		if l.bad[n] {
+			return true
+		}
+	}
+	return false
+}

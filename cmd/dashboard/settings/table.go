@@ -1,0 +1,173 @@
+package settings
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/satra-sessions/satra/cmd/dashboard/settings/strictjson"
+)
+
+// A setting is a line of the table.
+type setting struct {
+	name      string // of the flag, and the key in the file
+	env       string // "": none
+	arg       string // what the value is, in -h; "": it is a switch
+	byDefault string
+	help      string
+	right     string // how a message goes on: "right is …"
+	parse     func(*Settings, string) error
+	show      func(*Settings) string
+	kinds     []strictjson.Kind // how the file may write it
+	notInFile bool
+}
+
+func (d *setting) isSwitch() bool { return d.arg == "" }
+
+var (
+	texts     = []strictjson.Kind{strictjson.String}
+	durations = []strictjson.Kind{strictjson.Number, strictjson.String}
+	switches  = []strictjson.Kind{strictjson.Bool}
+	lists     = []strictjson.Kind{strictjson.Array, strictjson.String}
+)
+
+// The bounds of both session times. Less than a second cannot be told to a
+// browser; more than a year is a session that nobody meant to keep.
+const (
+	minTime    = time.Second
+	maxTimeout = 30 * 24 * time.Hour
+	maxLife    = 366 * 24 * time.Hour
+)
+
+// table holds every setting; it is never changed. Flags, environment, file,
+// -h, -print-config and the documents are made of it.
+var table = []setting{
+	{
+		name: "addr", env: "DASHBOARD_ADDR", arg: "host:port", byDefault: "127.0.0.1:8080",
+		help:  "where to listen; port 0 takes a free one",
+		right: "host:port such as 127.0.0.1:8080 or [::1]:8080, or :8080 for all addresses",
+		parse: parseAddr, show: func(s *Settings) string { return s.Addr }, kinds: texts,
+	},
+	{
+		name: "data-dir", env: "DATA_DIR", arg: "directory", byDefault: "./data",
+		help:  "where data is kept; made with mode 0700",
+		right: "the name of a directory such as ./data",
+		parse: needed(func(s *Settings) *string { return &s.DataDir }), show: func(s *Settings) string { return s.DataDir }, kinds: texts,
+	},
+	{
+		name: "store", env: "SESSION_STORE", arg: "name", byDefault: "memory",
+		help:  "where sessions are kept: memory (they end with the program)",
+		right: "memory",
+		parse: oneOf(func(s *Settings) *string { return &s.Store }, "not a store that this version has", "memory"), show: func(s *Settings) string { return s.Store }, kinds: texts,
+	},
+	{
+		name: "session-timeout", env: "SESSION_TIMEOUT", arg: "duration", byDefault: "3600",
+		help:  "ends a session that is not used: seconds, or a duration such as 90m",
+		right: rightTime(maxTimeout),
+		parse: parseTime(maxTimeout, func(s *Settings) *time.Duration { return &s.SessionTimeout }), show: func(s *Settings) string { return spell(s.SessionTimeout) }, kinds: durations,
+	},
+	{
+		name: "session-lifetime", env: "SESSION_LIFETIME", arg: "duration", byDefault: "12h",
+		help:  "ends a session however much it is used",
+		right: rightTime(maxLife),
+		parse: parseTime(maxLife, func(s *Settings) *time.Duration { return &s.SessionLifetime }), show: func(s *Settings) string { return spell(s.SessionLifetime) }, kinds: durations,
+	},
+	{
+		name: "cookie-secure", env: "SESSION_COOKIE_SECURE", arg: "auto|on|off", byDefault: "auto",
+		help:  "auto is on, except on loopback without TLS and without a public origin",
+		right: "auto, on or off",
+		parse: oneOf(func(s *Settings) *string { return &s.SecureCookie }, "not a choice", "auto", "on", "off"), show: showCookie, kinds: texts,
+	},
+	{
+		name: "public-origin", env: "PUBLIC_ORIGIN", arg: "origin",
+		help:  "how browsers reach the dashboard, behind a proxy: https://dash.example",
+		right: "https://host or https://host:port, without a path; http:// only for localhost and loopback addresses",
+		parse: parseOrigin, show: func(s *Settings) string { return s.PublicOrigin }, kinds: texts,
+	},
+	{
+		name: "trusted-proxies", env: "TRUSTED_PROXIES", arg: "networks",
+		help:  "proxies whose word on the client's address is believed: 10.0.0.0/8,::1",
+		right: "addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7",
+		parse: parseProxies, show: showProxies, kinds: lists,
+	},
+	{
+		name: "tls-cert", env: "TLS_CERT_FILE", arg: "file",
+		help:  "certificate chain, PEM; with tls-key the dashboard speaks HTTPS itself",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.TLSCert }), show: func(s *Settings) string { return s.TLSCert }, kinds: texts,
+	},
+	{
+		name: "tls-key", env: "TLS_KEY_FILE", arg: "file",
+		help:  "the certificate's private key, PEM",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.TLSKey }), show: func(s *Settings) string { return s.TLSKey }, kinds: texts,
+	},
+	{
+		name: "insecure-listen", env: "DASHBOARD_INSECURE_LISTEN", byDefault: "false",
+		help:  "listen beyond loopback in plain HTTP: whoever sees the network can take sessions",
+		right: "true or false",
+		parse: parseSwitch(func(s *Settings) *bool { return &s.InsecureListen }), show: func(s *Settings) string { return fmt.Sprint(s.InsecureListen) }, kinds: switches,
+	},
+	{
+		name: "market-calendar", env: "MARKET_CALENDAR", arg: "file",
+		help:  "the exchange's holidays for more years, or instead of the built-in ones (JSON)",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.MarketCalendar }), show: func(s *Settings) string { return s.MarketCalendar }, kinds: texts,
+	},
+	{
+		name: "log-format", env: "LOG_FORMAT", arg: "text|json", byDefault: "text",
+		help:  "how the log is written",
+		right: "text or json",
+		parse: oneOf(func(s *Settings) *string { return &s.LogFormat }, "not a format", "text", "json"), show: func(s *Settings) string { return s.LogFormat }, kinds: texts,
+	},
+	{
+		name: "log-level", env: "LOG_LEVEL", arg: "level", byDefault: "info",
+		help:  "the least level that is logged: debug, info, warn or error",
+		right: "debug, info, warn or error",
+		parse: parseLevel, show: func(s *Settings) string { return strings.ToLower(s.LogLevel.String()) }, kinds: texts,
+	},
+	{
+		name: "config", env: "DASHBOARD_CONFIG", arg: "file",
+		help:  `a JSON file with settings by their flag's name: {"session-timeout": "90m"}`,
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.Config }), show: func(s *Settings) string { return s.Config }, notInFile: true,
+	},
+	{
+		name: "print-config", byDefault: "false",
+		help:  "print the settings in force and where each comes from, and end",
+		right: "true or false",
+		parse: parseSwitch(func(s *Settings) *bool { return &s.PrintConfig }), notInFile: true,
+	},
+}
+
+// find returns the setting with that name, or nil.
+func find(name string) *setting {
+	for i := range table {
+		if table[i].name == name {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// names lists what is, for one, the flags' names: for suggestions.
+func names(of func(*setting) string) []string {
+	var list []string
+	for i := range table {
+		if name := of(&table[i]); name != "" {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func flagName(d *setting) string { return d.name }
+
+func envName(d *setting) string { return d.env }
+
+func fileKey(d *setting) string {
+	if d.notInFile {
+		return ""
+	}
+	return d.name
+}
