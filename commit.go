@@ -1,7 +1,6 @@
 package satra
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -89,7 +88,7 @@ func (s *state) save() error {
 func (s *state) saveTouch() {
 	s.touch = false
 	c := s.touchChange()
-	_, err := s.m.store.Apply(context.WithoutCancel(s), s.rec.ID, &c)
+	_, err := s.m.store.Apply(commitContext{s}, s.rec.ID, &c)
 	if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
 		s.note(Event{Kind: EventStoreFailed, Detail: "touch", Err: err})
 	}
@@ -125,7 +124,7 @@ func (s *state) apply(c *Change) (Result, error) {
 	if c.End == nil {
 		s.takeAlong(c)
 	}
-	result, err := s.m.store.Apply(context.WithoutCancel(s), s.rec.ID, c)
+	result, err := s.m.store.Apply(commitContext{s}, s.rec.ID, c)
 	if err != nil {
 		return result, s.refused(result, err)
 	}

@@ -99,6 +99,15 @@ func (s *state) Value(key any) any {
 	return s.Context.Value(key)
 }
 
+// A commitContext is the request's context without its cancellation: what a
+// request has begun to save is saved, also if its client has gone. The store
+// owns the deadline.
+type commitContext struct{ *state }
+
+func (commitContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (commitContext) Done() <-chan struct{}       { return nil }
+func (commitContext) Err() error                  { return nil }
+
 func stateOf(ctx context.Context) *state {
 	s, _ := ctx.Value(stateKey{}).(*state)
 	return s

@@ -2,7 +2,6 @@ package satra
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,16 +68,16 @@ func (k *Key[T]) Get(ctx context.Context) (T, error) {
 }
 
 func (k *Key[T]) decode(s *state, v Value) (T, error) {
-	var zero T
 	if v.Data == nil {
+		var zero T
 		return zero, nil
 	}
-	t := new(T) // here, so that the way without a value allocates nothing
-	if err := json.Unmarshal(v.Data, t); err != nil {
+	t, err := decode[T](v.Data)
+	if err != nil {
 		s.observe(Event{Kind: EventUnreadable, Detail: "key " + k.name})
-		return zero, fmt.Errorf("%w: key %q", ErrUnreadable, k.name)
+		return t, fmt.Errorf("%w: key %q", ErrUnreadable, k.name)
 	}
-	return *t, nil
+	return t, nil
 }
 
 // Set sets the value, and begins a session if there is none. It is saved when
@@ -87,7 +86,7 @@ func (k *Key[T]) decode(s *state, v Value) (T, error) {
 // Errors: a value that JSON cannot hold; those of [Start]; after the response
 // has begun those of the store as well.
 func (k *Key[T]) Set(ctx context.Context, v T) error {
-	data, err := json.Marshal(v)
+	data, err := encode(v)
 	if err != nil {
 		return fmt.Errorf("satra: key %q: %w", k.name, err)
 	}
@@ -136,7 +135,7 @@ func (k *Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
 		if t, err = f(t); err != nil {
 			return zero, err
 		}
-		data, err := json.Marshal(t)
+		data, err := encode(t)
 		if err != nil {
 			return zero, fmt.Errorf("satra: key %q: %w", k.name, err)
 		}

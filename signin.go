@@ -154,14 +154,14 @@ func (s *state) abandon() {
 	}
 	now := s.m.now()
 	end := End{At: now, Reason: ReasonReplaced}
-	_, _ = s.m.store.Apply(context.WithoutCancel(s), s.rec.ID, &Change{At: now, End: &end})
+	_, _ = s.m.store.Apply(commitContext{s}, s.rec.ID, &Change{At: now, End: &end})
 }
 
 // endReplaced ends the session of the principal who was here before.
 func (s *state) endReplaced(former *Record) {
 	now := s.m.now()
 	end := End{At: now, Reason: ReasonReplaced, Actor: s.rec.Principal}
-	_, err := s.m.store.Apply(context.WithoutCancel(s), former.ID, &Change{At: now, End: &end})
+	_, err := s.m.store.Apply(commitContext{s}, former.ID, &Change{At: now, End: &end})
 	switch {
 	case err == nil:
 		s.note(Event{Kind: EventEnded, Session: former.ID, Principal: former.Principal, Reason: ReasonReplaced, Actor: s.rec.Principal})

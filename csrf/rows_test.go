@@ -118,7 +118,8 @@ var rows = []struct {
 // toRequest makes the request of a line of the table.
 func toRequest(line string, header []string) *http.Request {
 	method, path, _ := strings.Cut(line, " ")
-	r := request(method, path)
+	r := request("GET", path)
+	r.Method = method // httptest reads another target for CONNECT
 	for _, h := range header {
 		if value, ok := strings.CutPrefix(h, ":protocol: "); ok {
 			r.Header[":protocol"] = []string{value}

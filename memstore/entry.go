@@ -3,6 +3,7 @@ package memstore
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"time"
 	"unique"
 
@@ -140,7 +141,7 @@ func packValues(values []satra.Value) []byte {
 	}
 	size := 0
 	for _, v := range values {
-		size += len(v.Key) + len(v.Data) + 2*binary.MaxVarintLen32 + binary.MaxVarintLen64
+		size += uvarintLen(uint64(len(v.Key))) + len(v.Key) + uvarintLen(v.Rev) + uvarintLen(uint64(len(v.Data))) + len(v.Data)
 	}
 	b := make([]byte, 0, size)
 	for _, v := range values {
@@ -148,8 +149,10 @@ func packValues(values []satra.Value) []byte {
 		b = binary.AppendUvarint(b, v.Rev)
 		b = append(binary.AppendUvarint(b, uint64(len(v.Data))), v.Data...)
 	}
-	return append(make([]byte, 0, len(b)), b...)
+	return b
 }
+
+func uvarintLen(x uint64) int { return (bits.Len64(x|1) + 6) / 7 }
 
 // unpackValues reads them into the slice. The data is shared with the entry:
 // neither side changes it.

@@ -143,9 +143,14 @@ func (s *Settings) Hosts(port int) []string {
 		}
 	}
 	for _, host := range []string{"localhost", "127.0.0.1", "::1", strings.ToLower(s.host())} {
-		if addr, err := netip.ParseAddr(host); host != "" && (err != nil || !addr.IsUnspecified()) {
-			add(hostPort(host, strconv.Itoa(port), s.scheme()))
+		addr, err := netip.ParseAddr(host)
+		if host == "" || err == nil && addr.IsUnspecified() {
+			continue
 		}
+		if err == nil {
+			host = addr.WithZone("").String() // as browsers write it
+		}
+		add(hostPort(host, strconv.Itoa(port), s.scheme()))
 	}
 	if _, host, ok := strings.Cut(s.PublicOrigin, "://"); ok {
 		add(host)

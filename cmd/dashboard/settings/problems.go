@@ -42,10 +42,11 @@ func quote(value string) string {
 	return strconv.Quote(value)
 }
 
-// plain shows a value in a table: quoted only where it has to be.
+// plain shows a value in a table whose columns are three blanks apart: quoted
+// only where it has to be.
 func plain(value string) string {
 	value = redact(value)
-	if quoted := strconv.Quote(value); strings.Contains(value, " ") || quoted != `"`+value+`"` {
+	if quoted := strconv.Quote(value); strings.Contains(value, "  ") || strings.TrimSpace(value) != value || quoted != `"`+value+`"` {
 		return quoted
 	}
 	return value
@@ -82,8 +83,9 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// meant is the end of a message about a word that is not known.
+// meant is the end of a message about a flag or a key that is not known.
 func meant(word, before string, candidates []string) string {
+	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
 	if best := nearest(word, candidates); best != "" {
 		return fmt.Sprintf("; did you mean %s%s?", before, best)
 	}

@@ -1,5 +1,7 @@
 package settings
 
+import "strings"
+
 // A rule looks at settings together. It is skipped if one of them has a
 // problem already, about which it could only guess.
 type rule struct {
@@ -18,22 +20,12 @@ var rules = []rule{
 		return ""
 	}},
 	{[]string{"addr", "tls-cert", "tls-key", "public-origin", "trusted-proxies", "insecure-listen"}, func(s *Settings) string {
-		proxied := s.PublicOrigin != "" && len(s.TrustedProxies) > 0
+		proxied := s.publicHTTPS() && len(s.TrustedProxies) > 0
 		if s.Loopback() || s.TLSCert != "" || s.TLSKey != "" || proxied || s.InsecureListen {
 			return ""
 		}
 		return "addr: " + quote(s.Addr) + " can be reached from other machines, and nothing encrypts; right is a loopback address such as 127.0.0.1:8080, " +
-			"or tls-cert and tls-key, or public-origin and trusted-proxies of a proxy in front, or, if you must, insecure-listen"
-	}},
-	// A public origin of https on a plain listener makes sense behind a proxy
-	// only, whose X-Forwarded headers say which requests came over HTTPS. On
-	// loopback, too: without them every request would look like plain HTTP.
-	{[]string{"tls-cert", "tls-key", "public-origin", "trusted-proxies"}, func(s *Settings) string {
-		if s.TLSCert != "" || s.TLSKey != "" || len(s.TrustedProxies) > 0 || !s.publicHTTPS() {
-			return ""
-		}
-		return "public-origin: " + quote(s.PublicOrigin) + " needs a proxy that speaks HTTPS in front; right is its address in trusted-proxies " +
-			"(127.0.0.1 if it runs on this machine), or tls-cert and tls-key"
+			"or tls-cert and tls-key, or public-origin (https) and trusted-proxies for a proxy in front, or, if you must, insecure-listen"
 	}},
 	{[]string{"tls-cert", "tls-key", "public-origin"}, func(s *Settings) string {
 		if s.TLSCert == "" && s.TLSKey == "" || s.PublicOrigin == "" || s.publicHTTPS() {
@@ -49,7 +41,7 @@ var rules = []rule{
 	}},
 }
 
-func (s *Settings) publicHTTPS() bool { return len(s.PublicOrigin) > 8 && s.PublicOrigin[:8] == "https://" }
+func (s *Settings) publicHTTPS() bool { return strings.HasPrefix(s.PublicOrigin, "https://") }
 
 // check looks at the settings together.
 func (l *loader) check() {
@@ -61,18 +53,25 @@ func (l *loader) check() {
 			l.problem("%s", problem)
 		}
 	}
-	if l.anyBad([]string{"addr", "insecure-listen", "cookie-secure", "session-timeout", "session-lifetime"}) {
-		return
+	if len(l.problems) == 0 {
+		l.caution()
 	}
+}
+
+// caution warns of what works, but perhaps not as it was meant.
+func (l *loader) caution() {
 	s := l.s
+	if s.publicHTTPS() && !s.TLS() && len(s.TrustedProxies) == 0 {
+		l.warn("public-origin is given without trusted-proxies: every request seems to come from the proxy, over plain HTTP; name it (127.0.0.1 if it runs on this machine)")
+	}
 	if s.CookieSecure() && !s.TLS() && !s.Loopback() && s.PublicOrigin == "" {
-		l.warn("cookie-secure is on, and browsers keep no such cookie over plain HTTP from another machine: sessions will not last there; cookie-secure off is needed, too")
+		l.warn("cookie-secure is on, and browsers keep no such cookie over plain HTTP from another machine: no session will last there; cookie-secure off is needed, too")
 	}
 	if s.InsecureListen && !s.Loopback() && !s.TLS() && !s.publicHTTPS() {
 		l.warn("insecure-listen: whoever sees the network between here and a browser can take its session")
 	}
 	if s.SessionLifetime < s.SessionTimeout {
-		l.warn("session-lifetime (%s) is shorter than session-timeout (%s): a session that is not used ends by its lifetime", spell(s.SessionLifetime), spell(s.SessionTimeout))
+		l.warn("session-lifetime (%s) is shorter than session-timeout (%s): it ends every session first", spell(s.SessionLifetime), spell(s.SessionTimeout))
 	}
 }
 

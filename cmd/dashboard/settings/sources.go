@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -27,7 +29,7 @@ func (l *loader) flags(args []string) []given {
 			l.help = true
 			continue
 		case d == nil:
-			l.problem("-%s: there is no such flag%s", redact(name), meant(name, "-", names(flagName)))
+			l.problem("-%s: there is no such flag%s", plain(name), meant(name, "-", names(flagName)))
 			if !hasValue && len(args) > 0 && !looksLikeFlag(args[0]) {
 				args = args[1:] // its value, most likely
 			}
@@ -93,10 +95,10 @@ func (l *loader) environment() []given {
 
 // file reads the file that a flag or else the environment names.
 func (l *loader) file(flags, env []given) {
-	name := ""
+	name, where := "", ""
 	for _, g := range slices.Concat(env, flags) {
 		if g.setting.name == "config" {
-			name = g.value
+			name, where = g.value, g.where
 		}
 	}
 	if name == "" {
@@ -104,7 +106,10 @@ func (l *loader) file(flags, env []given) {
 	}
 	data, err := l.readFile(name)
 	if err != nil {
-		l.problem("-config: the file cannot be read: %s", redact(err.Error()))
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			err = path.Err // the name is said already, and in quotes
+		}
+		l.problem("%s: %s cannot be read: %v", where, quote(name), err)
 		return
 	}
 	root, err := strictjson.Parse(data)
