@@ -17,18 +17,20 @@ type searched struct {
 }
 
 func (s *searched) Read(p []byte) (int, error) {
-	if s.err != nil {
-		return 0, s.err
-	}
 	room := s.bound + 1 - int64(len(s.kept))
-	if room <= 0 {
+	switch {
+	case room <= 0:
 		return 0, errBeyond
-	}
-	if int64(len(p)) > room {
+	case s.err != nil:
+		return 0, s.err
+	case int64(len(p)) > room:
 		p = p[:room]
 	}
 	n, err := s.body.Read(p)
 	s.kept, s.err = append(s.kept, p[:n]...), err
+	if int64(len(s.kept)) > s.bound {
+		return n, errBeyond
+	}
 	return n, err
 }
 

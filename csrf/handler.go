@@ -90,15 +90,15 @@ func (p *Protection) RequireToken(next http.Handler) http.Handler {
 }
 
 func (p *Protection) answer(w http.ResponseWriter, r *http.Request, next http.Handler, err error) {
+	if err == nil {
+		next.ServeHTTP(w, r)
+		return
+	}
 	var ended *satra.EndedError
 	if errors.Is(err, satra.ErrNoSession) && !errors.As(err, &ended) {
 		err = p.reject(r, "no session")
 	}
-	if err != nil {
-		satra.WriteError(w, r, err)
-		return
-	}
-	next.ServeHTTP(w, r)
+	satra.WriteError(w, r, err)
 }
 
 // VerifyRequest is what [Protection.Handler] asks of a request, for handlers

@@ -87,14 +87,21 @@ func (p *Protection) originOf(r *http.Request) origin {
 	if len(values) > 1 {
 		return originOther
 	}
-	stated, err := parseOrigin(values[0])
-	if err != nil {
-		return originOther
-	}
 	own := p.public
 	if own == "" {
 		own = satra.ClientOf(r).Origin()
 	}
+	if whose := p.compare(values[0], own); whose != originOther {
+		return whose // as a browser writes it
+	}
+	stated, err := parseOrigin(values[0])
+	if err != nil {
+		return originOther
+	}
+	return p.compare(stated, own)
+}
+
+func (p *Protection) compare(stated, own string) origin {
 	switch {
 	case stated == own:
 		return originOwn

@@ -140,8 +140,12 @@ func TestARequestOfUnknownOriginProvesItself(t *testing.T) {
 		want string
 	}{
 		{"form", required, form, "session"},
-		{"header", required, func(c, token string) *http.Request { return request("POST", "/do", "Cookie: "+c, "X-CSRF-Token: "+token) }, "session"},
-		{"header, the session asked for first", signedIn, func(c, token string) *http.Request { return request("POST", "/do", "Cookie: "+c, "X-CSRF-Token: "+token) }, "session"},
+		{"header", required, func(c, token string) *http.Request {
+			return request("POST", "/do", "Cookie: "+c, "X-CSRF-Token: "+token)
+		}, "session"},
+		{"header, the session asked for first", signedIn, func(c, token string) *http.Request {
+			return request("POST", "/do", "Cookie: "+c, "X-CSRF-Token: "+token)
+		}, "session"},
 		{"validation", asked, func(c, token string) *http.Request { return request("POST", "/do?is="+token, "Cookie: "+c) }, "true <nil>"},
 	} {
 		cookie, token := a.session()

@@ -6,8 +6,7 @@
 //	fmt.Println(now.Phase.Label(), now.Name)              // Holiday Christmas
 //	fmt.Println(now.Opens.At.Format("Mon 2 Jan, 15:04"))  // Mon 28 Dec, 09:15
 //
-//	nse := market.Instruments()
-//	nse.Search("baj", 5)                                  // BAJAJ-AUTO, BAJAJFINSV, …
+//	market.Search("bajaj", 5)                             // BAJAJ-AUTO, BAJAJFINSV, …
 //
 // The exchange tells each year's holidays in the December before, and the
 // hours of a Muhurat session some days ahead. So the embedded calendar covers

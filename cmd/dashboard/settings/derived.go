@@ -118,8 +118,12 @@ func (s *Settings) Origin(port int) string {
 		return s.PublicOrigin
 	}
 	host := s.host()
-	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || err == nil && addr.IsUnspecified():
 		host = "localhost"
+	case err == nil:
+		host = addr.WithZone("").String() // as browsers write it
 	}
 	return s.scheme() + "://" + hostPort(strings.ToLower(host), strconv.Itoa(port), s.scheme())
 }

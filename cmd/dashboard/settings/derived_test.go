@@ -110,7 +110,7 @@ func TestOriginAndHosts(t *testing.T) {
 		{"", "http://127.0.0.1:8080", "localhost:8080 127.0.0.1:8080 [::1]:8080", 8080, false},
 		{"-addr localhost:0", "http://localhost:34567", "localhost:34567 127.0.0.1:34567 [::1]:34567", 34567, false},
 		{"-addr LOCALHOST:80", "http://localhost", "localhost 127.0.0.1 [::1]", 80, false},
-		{"-addr [0:0::1]:443" + tls, "https://[0:0::1]", "localhost 127.0.0.1 [::1]", 443, false},
+		{"-addr [0:0::1]:443" + tls, "https://[::1]", "localhost 127.0.0.1 [::1]", 443, false},
 		{"-addr 127.0.0.5:80", "http://127.0.0.5", "localhost 127.0.0.1 [::1] 127.0.0.5", 80, false},
 		{"-addr :8443" + tls, "https://localhost:8443", "localhost:8443 127.0.0.1:8443 [::1]:8443", 8443, true},
 		{"-addr [::]:8443" + tls, "https://localhost:8443", "localhost:8443 127.0.0.1:8443 [::1]:8443", 8443, true},
