@@ -317,3 +317,46 @@ func TestNewTellsEveryProblem(t *testing.T) {
 		t.Errorf("got %v, want no problem", err)
 	}
 }
+
+func TestTheZeroValueProtects(t *testing.T) {
+	a := newApp(t, csrf.Options{})
+	p := &csrf.Protection{}
+	cookie, tok := a.session()
+	for _, test := range []struct {
+		name string
+		r    *http.Request
+		want int
+	}{
+		{"another site", request("POST", "/do", "Cookie: "+cookie, evil, "X-CSRF-Token: "+tok), 403},
+		{"no token", request("POST", "/do", "Cookie: "+cookie, own), 403},
+		{"token", withBody(request("POST", "/do", "Cookie: "+cookie, own, "Content-Type: "+formType), "csrf_token="+tok), 200},
+	} {
+		if resp, body := send(p.CrossOrigin(a.m.Handler(p.RequireToken(a.mux))), test.r); resp.StatusCode != test.want {
+			t.Errorf("%s: got %d %s, want %d", test.name, resp.StatusCode, body, test.want)
+		}
+	}
+}
+
+// RequireToken is row 8 alone: lists and safe methods pass, everything else
+// needs the token, wherever it comes from.
+func TestRequireTokenAlone(t *testing.T) {
+	for _, test := range rows {
+		a := newApp(t, options)
+		cookie, tok := a.session()
+		want := 403
+		if test.row == "0" && test.want != refused || test.row == "0b" && test.want != refused || test.row == "1" && test.want == sessionOK || test.row == "2" && test.want != refused {
+			want = 200
+		}
+		r := toRequest(test.line, append(test.header, "Cookie: "+cookie))
+		h := a.m.Handler(a.p.RequireToken(a.mux))
+		if resp, body := send(h, r); resp.StatusCode != want {
+			t.Errorf("row %s: %s: got %d %s, want %d", test.row, test.name, resp.StatusCode, body, want)
+		}
+		if want == 403 {
+			r.Header.Set("X-CSRF-Token", tok)
+			if resp, body := send(h, r); resp.StatusCode != 200 {
+				t.Errorf("row %s: %s, with token: got %d %s, want 200", test.row, test.name, resp.StatusCode, body)
+			}
+		}
+	}
+}

@@ -31,6 +31,7 @@ type entry struct {
 	method          unique.Handle[string]
 	rare            *rare
 	next, prev      *entry // of the same principal; the principals' lock guards them
+	place           [queues]int32
 	generation      uint32
 	persistent      bool
 	transport       satra.Transport

@@ -60,12 +60,11 @@ type Store struct {
 
 // A shard is the records of one range of IDs.
 type shard struct {
-	mu       sync.RWMutex
-	records  map[satra.ID]*entry
-	expiring queue // by the instant from which a record is over
-	idle     queue // anonymous records by last use
-	names    map[string]string
-	_        [64]byte // its own cache line
+	mu      sync.RWMutex
+	records map[satra.ID]*entry
+	queues  [queues]queue
+	names   map[string]string
+	_       [64]byte // its own cache line
 }
 
 // New returns an empty store. nil options are the defaults.
@@ -87,8 +86,9 @@ func New(o *Options) *Store {
 	for i := range s.shards {
 		s.shards[i].records = map[satra.ID]*entry{}
 		s.shards[i].names = map[string]string{}
-		s.shards[i].expiring.reset()
-		s.shards[i].idle.reset()
+		for which := range s.shards[i].queues {
+			s.shards[i].queues[which].init(which)
+		}
 	}
 	return s
 }
@@ -140,10 +140,10 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	sh.learn(r.Values)
 	sh.records[r.ID] = e
 	s.records.Add(1)
-	s.schedule(sh, e)
+	sh.queues[byEnd].put(e, e.overAt())
 	if r.Ended == nil {
 		s.anonymous.Add(1)
-		sh.idle.push(item{e.seen, e})
+		sh.queues[byUse].put(e, e.seen)
 	}
 	return nil
 }
@@ -223,9 +223,10 @@ func (s *Store) replace(sh *shard, e *entry, old, next *satra.Record) {
 	sh.learn(next.Values)
 	if old.Principal == "" && (next.Principal != "" || next.Ended != nil) {
 		s.anonymous.Add(-1)
+		sh.queues[byUse].take(e)
 	}
-	if overAt(next) < overAt(old) {
-		s.schedule(sh, e) // it is over sooner: its place in the queue is too late
+	if after := overAt(next); after < overAt(old) || e.place[byEnd] == 0 {
+		sh.queues[byEnd].put(e, after) // over sooner: its place is too late
 	}
 	if next.Ended != nil {
 		s.tombstones.add(next)

@@ -8,10 +8,6 @@ import (
 	"github.com/satra-sessions/satra"
 )
 
-// schedule puts the entry into the queue of what will be over; the shard is
-// locked.
-func (s *Store) schedule(sh *shard, e *entry) { sh.expiring.push(item{e.overAt(), e}) }
-
 // Sweep removes at most limit records that were over before the instant, oldest
 // first. It holds one shard at a time, for one record.
 func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -30,7 +26,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 // instant.
 func (s *Store) removeOldest(before int64) bool {
 	for {
-		sh := earliest(s, func(sh *shard) *queue { return &sh.expiring }, before)
+		sh := s.earliest(byEnd, before)
 		if sh == nil {
 			return false
 		}
@@ -41,30 +37,29 @@ func (s *Store) removeOldest(before int64) bool {
 	}
 }
 
-// earliest returns the shard whose queue begins first, before the instant.
-func earliest(s *Store, queueOf func(*shard) *queue, before int64) *shard {
+// earliest returns the shard whose queue begins first, before the instant, or
+// nil.
+func (s *Store) earliest(which int, before int64) *shard {
 	var found *shard
 	for i := range s.shards {
-		if at := queueOf(&s.shards[i]).first.Load(); at < before {
+		if at := s.shards[i].queues[which].first.Load(); at < before {
 			before, found = at, &s.shards[i]
 		}
 	}
 	return found
 }
 
-// takeOver takes one entry out of the queue: one that is over before the
-// instant is returned, marked as removed; another goes back to its place.
+// takeOver drops the entry at the head of the queue if it is over before the
+// instant, and returns it; else it goes back to its place.
 func (sh *shard) takeOver(before int64) *entry {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	x, ok := sh.expiring.pop(before)
-	if !ok || x.e.removed {
+	x, ok := sh.queues[byEnd].head(before)
+	if !ok {
 		return nil
 	}
-	if at := x.e.overAt(); at != x.at {
-		if at > x.at {
-			sh.expiring.push(item{at, x.e})
-		}
+	if at := x.e.overAt(); at > x.at {
+		sh.queues[byEnd].put(x.e, at)
 		return nil
 	}
 	sh.drop(x.e)
@@ -75,6 +70,9 @@ func (sh *shard) takeOver(before int64) *entry {
 func (sh *shard) drop(e *entry) {
 	e.removed = true
 	delete(sh.records, e.id)
+	for which := range sh.queues {
+		sh.queues[which].take(e)
+	}
 }
 
 // remove counts an entry that was dropped, and takes it out of the index.
@@ -108,7 +106,7 @@ func (s *Store) makeRoom(now time.Time) error {
 // evictAnonymous lets the least recently used anonymous session go.
 func (s *Store) evictAnonymous() bool {
 	for {
-		sh := earliest(s, func(sh *shard) *queue { return &sh.idle }, never)
+		sh := s.earliest(byUse, never)
 		if sh == nil {
 			return false
 		}
@@ -120,15 +118,16 @@ func (s *Store) evictAnonymous() bool {
 	}
 }
 
+// takeIdle drops the entry at the head of the queue unless it was used since.
 func (sh *shard) takeIdle() *entry {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	x, ok := sh.idle.pop(never)
-	if !ok || x.e.removed || x.e.principal != "" || x.e.isEnded() {
+	x, ok := sh.queues[byUse].head(never)
+	if !ok {
 		return nil
 	}
 	if x.e.seen > x.at {
-		sh.idle.push(item{x.e.seen, x.e})
+		sh.queues[byUse].put(x.e, x.e.seen)
 		return nil
 	}
 	sh.drop(x.e)

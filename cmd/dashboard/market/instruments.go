@@ -66,10 +66,10 @@ func Lookup(symbol string) (Instrument, bool) {
 // Limits of a search: queries come from anybody.
 const (
 	maxQuery   = 64 // bytes; longer ones find nothing
-	maxResults = 50
+	maxResults = 20
 )
 
-// Search returns at most limit instruments, and never more than 50: first
+// Search returns at most limit instruments, and never more than 20: first
 // those whose symbol begins with the query, the shortest symbol first, then
 // those in whose name each word of the query begins a word. Case and
 // punctuation do not matter, so that "mm" finds M&M and "bajaj auto" finds

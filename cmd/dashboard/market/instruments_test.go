@@ -90,6 +90,9 @@ func TestSearchIsBounded(t *testing.T) {
 			t.Errorf("%c: got %d results, want at most %d", letter, got, maxResults)
 		}
 	}
+	if got := len(Search("i", 1<<30)); got != maxResults {
+		t.Errorf("i: got %d results, want the limit: more begin so", got)
+	}
 	for _, i := range Instruments() {
 		if got := Search(i.Symbol, 10); !slices.Contains(got, i) {
 			t.Errorf("%s: got %v, want the instrument itself among them", i.Symbol, got)
