@@ -103,7 +103,12 @@ func TestTheWalkIsBounded(t *testing.T) {
 			t.Errorf("%s: got %s, want the walk to end before it", name, got)
 		}
 	}
-	r := request("10.0.0.1:4000", "X-Forwarded-For: "+strings.Repeat("6.6.6.6, ", 100_000)+"198.51.100.7"+strings.Repeat(", 10.0.0.2", 31))
+	cut := "198.51.100.7"
+	r := request("10.0.0.1:4000", "X-Forwarded-For: "+cut+strings.Repeat(" ", 4096-len(cut)+1))
+	if got := res.Client(r).Addr.String(); got != "10.0.0.1" {
+		t.Errorf("got %s, an address that the bound has cut", got)
+	}
+	r = request("10.0.0.1:4000", "X-Forwarded-For: "+strings.Repeat("6.6.6.6, ", 100_000)+"198.51.100.7"+strings.Repeat(", 10.0.0.2", 31))
 	if got := res.Client(r).Addr.String(); got != "198.51.100.7" {
 		t.Errorf("got %s, want the address within the bounds, whatever is left of it", got)
 	}
@@ -129,6 +134,7 @@ func TestSchemeAndHost(t *testing.T) {
 		{"a host with white space", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: dash example"}, "http://inside.example"},
 		{"a host with markup", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: <b>"}, "http://inside.example"},
 		{"a host of dots", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: ..", "X-Forwarded-Proto: https"}, "https://inside.example"},
+		{"a host that begins with a dot", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: .dash.example"}, "http://inside.example"},
 		{"an empty host", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: dash.example,"}, "http://inside.example"},
 		{"a port alone", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: :80"}, "http://inside.example"},
 		{"a port too high", clientip.XForwarded, "10.0.0.1:1", []string{"X-Forwarded-Host: dash.example:99999"}, "http://inside.example"},
@@ -155,15 +161,17 @@ func TestSchemeAndHost(t *testing.T) {
 
 func TestHandlerTellsThePackagesBehindIt(t *testing.T) {
 	var got satra.Client
-	h := proxies(t, clientip.XForwarded).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = satra.ClientOf(r) }))
+	var passed *http.Request
+	h := proxies(t, clientip.XForwarded).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, passed = satra.ClientOf(r), r }))
 	h.ServeHTTP(httptest.NewRecorder(), request("10.0.0.1:1", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: dash.example"))
 	want := satra.Client{Addr: netip.MustParseAddr("198.51.100.7"), Scheme: "https", Host: "dash.example"}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	h.ServeHTTP(httptest.NewRecorder(), request("203.0.113.9:1", "X-Forwarded-For: 198.51.100.7"))
+	r := request("203.0.113.9:1", "X-Forwarded-For: 198.51.100.7")
+	h.ServeHTTP(httptest.NewRecorder(), r)
 	want = satra.Client{Addr: netip.MustParseAddr("203.0.113.9"), Scheme: "http", Host: "inside.example"}
-	if got != want {
+	if got != want || passed != r {
 		t.Errorf("not behind a proxy: got %+v, want %+v", got, want)
 	}
 }

@@ -95,6 +95,7 @@ func TestTokenInTheBody(t *testing.T) {
 		{"form, beyond the bound", formType, "b=" + long + "&csrf_token=" + tok, 403},
 		{"form, cut off by the bound", formType, "b=" + long[:2000-20-len("b=&csrf_token=")] + "&csrf_token=" + tok, 403},
 		{"form, up to the bound", formType, "b=" + long[:2000-len("b=&csrf_token=")-len(tok)] + "&csrf_token=" + tok, 200},
+		{"form, cut off to a right one", formType, "b=" + long[:2001-len("b=&csrf_token=")-len(tok)] + "&csrf_token=" + tok + "x", 403},
 		{"form, wrong", formType, "csrf_token=" + other(tok), 403},
 		{"form, another case", formType, "CSRF_TOKEN=" + tok, 403},
 		{"form, a bad escape", formType, "csrf_token=%zz" + tok, 403},
@@ -114,10 +115,13 @@ func TestTokenInTheBody(t *testing.T) {
 		{"JSON, null", jsonType, `{"csrf_token":null}`, 403},
 		{"JSON, unfinished", jsonType, `{"csrf_token":"` + tok + `"`, 403},
 		{"JSON, with words behind it", jsonType, `{"csrf_token":"` + tok + `"} x`, 403},
+		{"JSON, with a number behind it", jsonType, `{"csrf_token":"` + tok + `"} 1`, 403},
 		{"JSON, sent as text", "text/plain", `{"csrf_token":"` + tok + `"}`, 403},
 		{"form, sent as text", "text/plain", "csrf_token=" + tok, 403},
 		{"no type", "", "csrf_token=" + tok, 403},
 		{"a type that is none", ";;", "csrf_token=" + tok, 403},
+		{"multipart with an endless boundary", "multipart/form-data; boundary=" + long[:71], "--" + long[:71] + "\r\nContent-Disposition: form-data; name=csrf_token\r\n\r\n" + tok + "\r\n--" + long[:71] + "--\r\n", 403},
+		{"multipart, the same with a boundary", "multipart/form-data; boundary=" + long[:70], "--" + long[:70] + "\r\nContent-Disposition: form-data; name=csrf_token\r\n\r\n" + tok + "\r\n--" + long[:70] + "--\r\n", 200},
 		{"multipart without boundary", "multipart/form-data", "csrf_token=" + tok, 403},
 	} {
 		status, body := post(t, s, "/echo", cookie, test.kind, strings.NewReader(test.body))
@@ -233,14 +237,14 @@ func TestErrorsOfTheBodyReachTheHandler(t *testing.T) {
 var errBroken = errors.New("the line broke")
 
 type brokenBody struct {
-	r      io.Reader
-	closed bool
+	r            io.Reader
+	told, closed bool
 }
 
 func (b *brokenBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if err == io.EOF {
-		err = errBroken
+	if err == io.EOF && !b.told { // once: whoever reads first must pass it on
+		b.told, err = true, errBroken
 	}
 	return n, err
 }

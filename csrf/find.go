@@ -134,7 +134,7 @@ func inJSON(b io.Reader) (text string, found bool) {
 		if name != fieldName {
 			continue
 		}
-		if found || value[0] != '"' || json.Unmarshal(value, &text) != nil {
+		if found || json.Unmarshal(value, &text) != nil {
 			return "", true
 		}
 		found = true

@@ -1,6 +1,7 @@
 package csrf_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/csrf"
+	"github.com/satra-sessions/satra/memstore"
 )
 
 func TestRow8(t *testing.T) {
@@ -192,6 +194,45 @@ func TestPublicOrigin(t *testing.T) {
 		}
 		if got := len(resp.Cookies()) > 0; got != (want == 200) {
 			t.Errorf("%s: sign-out deleted the cookie: %t", origin, got)
+		}
+	}
+}
+
+func TestAPortOfTheOtherSchemeIsAPort(t *testing.T) {
+	for own, stated := range map[string]string{"http://localhost": "http://localhost:443", "https://localhost": "https://localhost:80"} {
+		p, err := csrf.New(&csrf.Options{PublicOrigin: own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Check(request("POST", "/", "Origin: "+own)) != nil || p.Check(request("POST", "/", "Origin: "+stated)) == nil {
+			t.Errorf("%s: want it allowed, and %s refused", own, stated)
+		}
+	}
+}
+
+// The page that tells of a refusal may use the session as every other: still no
+// cookie is set or deleted.
+func TestARefusalLeavesTheCookieAlone(t *testing.T) {
+	theme := satra.NewKey[string]("theme")
+	m, err := satra.New(memstore.New(nil), &satra.Options{Error: func(w http.ResponseWriter, r *http.Request, p *satra.Problem) {
+		theme.Set(r.Context(), "dark")
+		satra.SignOut(r.Context())
+		w.WriteHeader(p.Status)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	a := newApp(t, csrf.Options{})
+	a.m = m
+	cookie, _ := a.session()
+	for name, r := range map[string]*http.Request{
+		"no session":   request("POST", "/do", "Sec-Fetch-Site: same-origin"),
+		"wrong token":  request("POST", "/do", "Sec-Fetch-Site: same-origin", "Cookie: "+cookie),
+		"another site": request("POST", "/do", evil, "Cookie: "+cookie),
+	} {
+		if resp, _ := send(a.all(), r); resp.StatusCode != 403 || len(resp.Cookies()) > 0 {
+			t.Errorf("%s: got %d, Set-Cookie %q", name, resp.StatusCode, resp.Header["Set-Cookie"])
 		}
 	}
 }

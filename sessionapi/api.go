@@ -1,0 +1,125 @@
+// Package sessionapi tells a session's own client about it over HTTP, and lets
+// it extend and end the session.
+//
+//	api, err := sessionapi.New(sessions, protection, nil)
+//	…
+//	mux.Handle("/api/session/", api)
+//	http.ListenAndServe(addr, sessions.Handler(mux))
+//
+// The calls are described by openapi.yaml in this folder. Every answer is JSON
+// in one envelope, whatever the request accepts, and is never cached. None of
+// the calls counts as activity: a page may ask how long the session lasts
+// without making it last.
+package sessionapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/csrf"
+)
+
+// Options of the API. The zero value is a good choice.
+type Options struct {
+	// Base is the path that the calls are below. Default "/api/session".
+	Base string
+}
+
+// An api answers the calls; each is a method.
+type api struct {
+	protection *csrf.Protection
+	calls      map[string]call
+}
+
+// A call is an address with the one method that it has. HEAD goes with GET.
+type call struct {
+	method string
+	answer func(http.ResponseWriter, *http.Request) error
+}
+
+// New returns the API for a manager's sessions, to be mounted at Base inside
+// that manager's Handler. nil options are the defaults.
+func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error) {
+	if m == nil || p == nil {
+		return nil, errors.New("sessionapi: New needs a manager and a csrf.Protection")
+	}
+	base := "/api/session"
+	if o != nil && o.Base != "" {
+		base = strings.TrimSuffix(o.Base, "/")
+	}
+	if !strings.HasPrefix(base, "/") {
+		return nil, errors.New("sessionapi: Options.Base: want a path that begins with a slash, such as /api/session")
+	}
+	a := &api{protection: p}
+	a.calls = map[string]call{
+		base + "/info":          {http.MethodGet, a.info},
+		base + "/csrf-token":    {http.MethodGet, a.csrfToken},
+		base + "/extend":        {http.MethodPost, a.extend},
+		base + "/clear":         {http.MethodPost, a.clear},
+		base + "/validate-csrf": {http.MethodPost, a.validateCSRF},
+	}
+	return satra.Background(http.HandlerFunc(a.serve)), nil
+}
+
+func (a *api) serve(w http.ResponseWriter, r *http.Request) {
+	if err := a.answer(w, r); err != nil {
+		writeProblem(w, r, satra.ProblemOf(err))
+	}
+}
+
+// answer finds the call. On a POST the order is: address and method, then where
+// the request comes from, then the call's own.
+func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
+	c, ok := a.calls[r.URL.Path]
+	if !ok {
+		return &satra.Problem{Status: http.StatusNotFound, Code: satra.CodeNotFound, Message: "There is no such call."}
+	}
+	allowed := []string{c.method}
+	if c.method == http.MethodGet {
+		allowed = append(allowed, http.MethodHead)
+	}
+	if !slices.Contains(allowed, r.Method) {
+		return &satra.Problem{
+			Status: http.StatusMethodNotAllowed, Code: satra.CodeMethodNotAllowed, Allow: strings.Join(allowed, ", "),
+			Message: "This call does not have that method.",
+		}
+	}
+	if err := a.protection.Check(r); err != nil {
+		if verified := a.protection.VerifyRequest(r); verified != nil {
+			err = verified // the same answer, and reported
+		}
+		return err
+	}
+	return c.answer(w, r)
+}
+
+// write sends an answer. What is sent is a struct of this package: it always
+// has a JSON form.
+func write(w http.ResponseWriter, r *http.Request, answer any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodHead {
+		w.Write(append(body, '\n'))
+	}
+	return nil
+}
+
+// writeProblem answers in JSON also where a page is accepted, and leaves the
+// cookie of a session that is over alone: the reason in this answer is read by
+// a program, and the next page still has to tell it to a person.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem) {
+	plain := r.Clone(r.Context())
+	plain.Header.Set("Accept", "application/json")
+	plain.Header.Del("Sec-Fetch-Mode")
+	satra.WriteError(w, plain, p)
+}
