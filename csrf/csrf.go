@@ -99,6 +99,22 @@ func New(o *Options) (*Protection, error) {
 		o = &Options{}
 	}
 	p := &Protection{insecure: o.InsecureAllowUnknownOrigin, maxBody: o.MaxBody, observe: o.Observe}
+	errs := []error{p.setOrigins(o)}
+	var err error
+	p.exempt, err = routes("Exempt", o.Exempt)
+	errs = append(errs, err)
+	p.ownProof, err = routes("OwnProof", o.OwnProof)
+	errs = append(errs, err, checkOwnProof(p))
+	if o.MaxBody < 0 {
+		errs = append(errs, fmt.Errorf("csrf: Options.MaxBody: %d is negative; 0 is %d", o.MaxBody, defaultMaxBody))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Protection) setOrigins(o *Options) error {
 	var errs []error
 	if o.PublicOrigin != "" {
 		var err error
@@ -114,18 +130,7 @@ func New(o *Options) (*Protection, error) {
 		errs = append(errs, named("TrustedOrigins", err))
 		p.trusted[origin] = true
 	}
-	var err error
-	p.exempt, err = routes("Exempt", o.Exempt)
-	errs = append(errs, err)
-	p.ownProof, err = routes("OwnProof", o.OwnProof)
-	errs = append(errs, err, checkOwnProof(p))
-	if o.MaxBody < 0 {
-		errs = append(errs, fmt.Errorf("csrf: Options.MaxBody: %d is negative; 0 is %d", o.MaxBody, defaultMaxBody))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return errors.Join(errs...)
 }
 
 func named(option string, err error) error {

@@ -22,9 +22,12 @@ func Example() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		err := satra.Start(r.Context()) // the form needs a session
-		token, err2 := csrf.Token(r.Context())
-		if err != nil || err2 != nil {
+		if err := satra.Start(r.Context()); err != nil { // the form needs a session
+			satra.WriteError(w, r, err)
+			return
+		}
+		token, err := csrf.Token(r.Context())
+		if err != nil {
 			satra.WriteError(w, r, err)
 			return
 		}

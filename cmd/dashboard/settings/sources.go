@@ -74,6 +74,9 @@ func (l *loader) environment() []given {
 			found[name] = value // the last one, as for os.Getenv's callers in most systems
 			continue
 		}
+		if name == "SSL_CERT_FILE" || name == "SSL_CERT_DIR" {
+			continue // OpenSSL's and crypto/x509's: near to ours, and common
+		}
 		prefixed := strings.HasPrefix(name, "SESSION_") || strings.HasPrefix(name, "DASHBOARD_")
 		switch near := nearest(name, ours); {
 		case near != "" && prefixed:

@@ -92,7 +92,13 @@ func (s *Site) Close(ctx context.Context) error { return s.sessions.Close(ctx) }
 // is, whether it asks for this host, then the session, then where the request
 // comes from.
 func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
-	resolver, err := clientip.New(&clientip.Options{TrustedProxies: c.Proxies})
+	proxies := clientip.Options{TrustedProxies: c.Proxies}
+	if len(c.Proxies) > 0 {
+		// The host is not among them: a proxy that passes on the Host header
+		// often leaves X-Forwarded-Host as the client sent it.
+		proxies.Headers = clientip.XForwardedFor | clientip.XForwardedProto
+	}
+	resolver, err := clientip.New(&proxies)
 	if err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
