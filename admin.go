@@ -108,10 +108,10 @@ func (m *Manager) endAll(ctx context.Context, act Act, e Ending) (int, error) {
 	e.At = m.now()
 	e.End = End{At: e.At, Reason: act.Reason, Actor: act.Actor}
 	ended, err := m.store.EndAll(context.WithoutCancel(ctx), e)
-	for _, id := range ended {
+	for _, x := range ended {
 		m.observe(ctx, Event{
-			Kind: EventEnded, At: e.At, Session: id, Principal: act.Principal,
-			Reason: act.Reason, Actor: act.Actor, Client: act.Client,
+			Kind: EventEnded, At: e.At, Session: x.ID, Principal: act.Principal,
+			Reason: x.End.Reason, Actor: x.End.Actor, Client: act.Client,
 		})
 	}
 	if err != nil {

@@ -13,7 +13,9 @@ const RetiredFor = 30 * time.Second
 
 // A Change is all that one operation does to a record: the store does the
 // whole of it or nothing, in one command. Conditions come first; the zero
-// value of a field changes nothing.
+// value of a field changes nothing. Durations are whole units of [Precision], a
+// key occurs once in Set, and versions stay below 2⁵³, which every store counts
+// exactly.
 type Change struct {
 	At time.Time // when the manager decided; expiry is judged at this instant
 
@@ -81,10 +83,15 @@ type Binding struct {
 	// began, and an EndAll since then would have ended it.
 	Again bool
 
-	Epoch     uint64 // the principal's, read before the credentials were checked
-	Limit     int    // live sessions of the principal, this one included; 0: no limit
-	EndOldest bool   // over the limit, end the oldest; else refuse with ErrLimit
+	Epoch     Epoch // the principal's, read before the credentials were checked
+	Limit     int   // live sessions of the principal, this one included; 0: no limit
+	EndOldest bool  // over the limit, end those that began first; else ErrLimit
+	LimitEnd  End   // how those are ended
 }
+
+// maxRetired bounds the secrets remembered that sign-ins retired, newest first:
+// nobody signs in that often in half a minute, but somebody might try.
+const maxRetired = 8
 
 // With returns the record after c, or why c does not apply: [ErrEnded] if the
 // record is not live at c.At, [ErrConflict] if a condition does not hold. The
@@ -101,9 +108,9 @@ func (r *Record) With(c *Change) (*Record, error) {
 		return nil, ErrConflict
 	}
 	next := *r
-	next.forgetRetired(c.At)
 	if !c.TouchOnly() {
 		next.Version++
+		next.forgetRetired(c.At)
 	}
 	next.touch(c)
 	next.limits(c)
@@ -249,6 +256,7 @@ func (r *Record) signIn(c *Change) {
 		}
 	}
 	r.Retired = append([]Retired{{Secret: r.Secret, At: c.At, Seed: &seed}}, retired...)
+	r.Retired = r.Retired[:min(len(r.Retired), maxRetired)]
 	r.Secret, r.Seed = b.Secret, b.Seed
 	r.Generation++
 	if r.Principal == "" {

@@ -11,32 +11,36 @@ import (
 // that fails the client gets the problem instead of the handler's response,
 // and every later write of the handler fails.
 func (s *state) commit(status int) error {
+	first, err := s.commitOnce(status)
+	switch {
+	case first && err != nil:
+		s.replace(err)
+		return errReplaced
+	case err != nil:
+		return errReplaced
+	}
+	return nil
+}
+
+// commitOnce reports whether it was this call that committed.
+func (s *state) commitOnce(status int) (first bool, err error) {
 	s.lock()
+	defer s.unlock() // also if the store panics
 	if s.phase != open {
-		replaced := s.replaced
-		s.unlock()
-		if replaced {
-			return errReplaced
-		}
-		return nil
+		return false, s.replaced
 	}
 	s.phase = committed
-	err := s.save()
+	err = s.save()
 	if err == nil && s.sticky != nil && !s.told && status < 500 {
 		err = s.sticky
 	}
 	if err != nil {
-		s.replaced = true
+		s.replaced = err
 		s.standing, s.err = unusable, err
 		s.w.restore()
 	}
 	s.writeHeaders()
-	s.unlock()
-	if err != nil {
-		s.replace(err)
-		return errReplaced
-	}
-	return nil
+	return true, err
 }
 
 // replace sends the problem in place of the handler's response.
@@ -56,7 +60,7 @@ func (s *state) finish(returned bool) {
 	}
 	s.lock()
 	defer s.unlock()
-	if s.phase == open { // a panic: an outer handler may still answer
+	if !returned && s.phase == open { // a panic: an outer handler may still answer
 		s.w.restore()
 		if s.cookie != "" {
 			s.writeHeaders()
@@ -72,6 +76,8 @@ func (s *state) save() error {
 	switch {
 	case s.standing != live:
 		return nil
+	case s.fresh && !s.mayChangeCookie():
+		return nil // refused meanwhile: nobody would have its cookie
 	case s.fresh:
 		return s.create()
 	case s.unsaved():
@@ -126,7 +132,7 @@ func (s *state) apply(c *Change) (Result, error) {
 	}
 	result, err := s.m.store.Apply(commitContext{s}, s.rec.ID, c)
 	if err != nil {
-		return result, s.refused(result, err)
+		return result, s.refused(result, err, c.SignIn != nil)
 	}
 	s.touch = false
 	for i := range s.writes {
@@ -154,10 +160,10 @@ func (s *state) takeAlong(c *Change) {
 }
 
 // refused takes in why the store did not apply a change to this session.
-func (s *state) refused(result Result, err error) error {
+func (s *state) refused(result Result, err error, signIn bool) error {
 	switch {
 	case errors.Is(err, ErrConflict):
-		if result.Record != nil && result.Record.Generation == s.rec.Generation {
+		if !signIn && result.Record != nil && result.Record.Generation == s.rec.Generation {
 			return ErrConflict // of a value: the caller may try again
 		}
 		err = ErrRetry

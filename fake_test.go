@@ -19,7 +19,7 @@ type fakeStore struct {
 	satra.UnimplementedStore
 	mu       sync.Mutex
 	records  map[satra.ID]*satra.Record
-	epochs   map[string]uint64
+	epochs   map[string]satra.Epoch
 	disabled map[string]bool
 	commands []string // "find", "create", "touch", "apply", …
 	fail     func(command string) error
@@ -28,7 +28,7 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		records: map[satra.ID]*satra.Record{}, epochs: map[string]uint64{}, disabled: map[string]bool{},
+		records: map[satra.ID]*satra.Record{}, epochs: map[string]satra.Epoch{}, disabled: map[string]bool{},
 		features: satra.Features{Name: "fake"},
 	}
 }
@@ -127,30 +127,30 @@ func commandOf(c *satra.Change) string {
 	return "touch"
 }
 
-func (f *fakeStore) EndAll(ctx context.Context, e satra.Ending) ([]satra.ID, error) {
+func (f *fakeStore) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.begin(ctx, "endall"); err != nil {
 		return nil, err
 	}
-	f.epochs[e.Principal]++
+	f.epochs[e.Principal] = satra.Epoch{Own: f.epochs[e.Principal].Own + 1}
 	if e.Access != satra.AccessKeep {
 		f.disabled[e.Principal] = e.Access == satra.AccessDeny
 	}
-	var ended []satra.ID
+	var ended []satra.Ended
 	for id, rec := range f.records {
 		if id == e.Except || !e.Everybody && rec.Principal != e.Principal {
 			continue
 		}
 		if next, err := rec.With(&satra.Change{At: e.At, End: &e.End}); err == nil {
 			f.records[id] = next
-			ended = append(ended, id)
+			ended = append(ended, satra.Ended{ID: id, End: e.End})
 		}
 	}
 	return ended, nil
 }
 
-func (f *fakeStore) Principal(ctx context.Context, principal string, at time.Time) (satra.PrincipalState, error) {
+func (f *fakeStore) Principal(ctx context.Context, principal string) (satra.PrincipalState, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.begin(ctx, "principal"); err != nil {

@@ -3,6 +3,7 @@ package satra
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,9 @@ func New(store Store, o *Options) (*Manager, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if keeps := store.Features().Retention; keeps != 0 && keeps < options.Tombstone {
+		return nil, fmt.Errorf("satra: Options.Tombstone: %v is longer than the store keeps what is over (%v)", options.Tombstone, keeps)
 	}
 	m := &Manager{store: store, options: options, features: store.Features(), done: make(chan struct{})}
 	m.visible = nameSet(options.Visible)

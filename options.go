@@ -131,6 +131,8 @@ func duration(name string, d *time.Duration, byDefault time.Duration) error {
 		return fmt.Errorf("satra: Options.%s: %v is negative; want a positive duration, 0 for %v, or satra.Never", name, *d, byDefault)
 	case *d < time.Millisecond:
 		return fmt.Errorf("satra: Options.%s: %v is too short; want at least 1ms (is a unit missing?)", name, *d)
+	case *d%Precision != 0:
+		return fmt.Errorf("satra: Options.%s: %v is not a whole number of microseconds", name, *d)
 	}
 	return nil
 }

@@ -51,14 +51,14 @@ type Record struct {
 // A Value is one key's value. Keys that begin with "$" belong to the core.
 type Value struct {
 	Key  string
-	Data []byte // JSON, or sealed bytes: a store must not look inside
+	Data []byte // JSON, or sealed bytes: a store must not look inside; nil is as good as empty
 	Rev  uint64 // version of the record that wrote it
 }
 
 // A Device is what is known of the browser or program behind a session.
 type Device struct {
 	UserAgent string // as sent, at most 512 bytes
-	Addr      string // the client's address in text form, "" if unknown
+	Addr      string // the client's address in text form, at most 64 bytes, "" if unknown
 }
 
 // Transport is how a session's token travels.
@@ -72,7 +72,8 @@ const (
 
 // A Retired secret once opened the session. One retired by sign-in or
 // re-authentication is dead at once and only explains a request that was under
-// way; one retired by a renewal by age works until its successor was shown.
+// way, and a store may forget it after [RetiredFor]; one retired by a renewal by
+// age works until its successor was shown.
 type Retired struct {
 	Secret    Hash
 	At        time.Time // when it was replaced
@@ -97,6 +98,7 @@ const (
 	ReasonStolen        Reason = "stolen"               // a copied token was shown
 	ReasonDisabled      Reason = "disabled"             // the principal was disabled
 	ReasonReplaced      Reason = "replaced"             // somebody else signed in with it
+	ReasonIncomplete    Reason = "incomplete"           // its sign-in was not completed
 )
 
 // Expired reports whether time, not a decision, ended the session.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxPrincipal bounds a principal's length, in bytes.
@@ -12,10 +13,15 @@ const maxPrincipal = 1024
 // An Attempt is a sign-in that began before the credentials were checked. It
 // knows the principal's epoch of that moment, so that a sign-in which overlaps
 // with "end all my sessions" is refused.
+//
+// An attempt lasts an hour at most; a store need not remember epochs for ever.
 type Attempt struct {
 	principal string
-	epoch     uint64
+	epoch     Epoch
+	begun     time.Time
 }
+
+const attemptLasts = time.Hour
 
 // BeginSignIn begins the sign-in of a principal: an opaque name of 1 to 1024
 // bytes. It is called before the credentials are checked.
@@ -27,7 +33,7 @@ func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
 	if principal == "" || len(principal) > maxPrincipal {
 		return Attempt{}, fmt.Errorf("satra: BeginSignIn: a principal has 1 to %d bytes, not %d", maxPrincipal, len(principal))
 	}
-	state, err := s.m.store.Principal(ctx, principal, s.m.now())
+	state, err := s.m.store.Principal(ctx, principal)
 	if err != nil {
 		return Attempt{}, storeError(err)
 	}
@@ -35,7 +41,7 @@ func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
 		s.observe(Event{Kind: EventSignInRefused, Principal: principal, Err: ErrDisabled})
 		return Attempt{}, ErrDisabled
 	}
-	return Attempt{principal: principal, epoch: state.Epoch}, nil
+	return Attempt{principal: principal, epoch: state.Epoch, begun: s.m.now()}, nil
 }
 
 // Complete signs the principal in, at once, after the application has checked
@@ -45,7 +51,8 @@ func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
 // principal is ended after the new one stands; without a session, or with one
 // that is over, it begins one.
 //
-// Errors: [ErrEpoch] if all sessions of the principal were ended meanwhile,
+// Errors: [ErrEpoch] if all sessions of the principal were ended meanwhile, or
+// more than an hour has passed;
 // [ErrDisabled], [ErrLimit], [ErrElsewhere], [ErrCommitted], [ErrUnavailable],
 // and that of [Options.Before].
 func (a Attempt) Complete(ctx context.Context, method string) error {
@@ -65,7 +72,10 @@ func (a Attempt) Complete(ctx context.Context, method string) error {
 	if err := s.mayIssue(); err != nil {
 		return err
 	}
-	err := s.signIn(a, method)
+	err := ErrEpoch
+	if s.m.now().Sub(a.begun) <= attemptLasts {
+		err = s.signIn(a, method)
+	}
 	if err != nil {
 		s.note(Event{Kind: EventSignInRefused, Principal: a.principal, Err: err})
 	}
@@ -135,14 +145,14 @@ func (s *state) bind(a Attempt, method string) error {
 
 func (s *state) rebind(t token, b *Binding, kind Kind) error {
 	result, err := s.apply(&Change{SignIn: b, Return: true})
+	for _, ended := range result.Ended {
+		s.note(Event{Kind: EventEnded, Session: ended.ID, Principal: b.Principal, Reason: ended.End.Reason, Actor: ended.End.Actor})
+	}
 	if err != nil {
 		return err
 	}
 	s.cookie = s.m.setCookie(t, s.rec)
 	s.note(Event{Kind: kind})
-	for _, id := range result.Ended {
-		s.note(Event{Kind: EventEnded, Session: id, Principal: b.Principal, Reason: ReasonLimit})
-	}
 	return nil
 }
 

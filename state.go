@@ -67,7 +67,7 @@ type state struct {
 	clear    bool   // the browser is to clear what it keeps of the site
 	told     bool   // the handler answers with WriteError
 	sticky   error  // what failed in the handler, and fails the response
-	replaced bool   // the response was replaced by a problem
+	replaced error  // the response was replaced by this problem
 
 	events []Event
 	lines  [2]string // what Vary and Cache-Control point to: no allocation
@@ -106,6 +106,9 @@ func (s *state) observe(e Event) {
 func (s *state) useCookie(use CookieUse) {
 	s.lock()
 	defer s.unlock()
+	if s.use == CookieIgnored && s.standing == absent && use != CookieIgnored {
+		s.standing = unseen // what was not looked at may be looked at now
+	}
 	s.use, s.useGiven = use, true
 }
 

@@ -47,12 +47,14 @@ type Store interface {
 	Apply(ctx context.Context, id ID, c *Change) (Result, error)
 
 	// EndAll ends the live sessions of one principal, or of everybody, and
-	// lists those it ended; see [Ending].
-	EndAll(ctx context.Context, e Ending) ([]ID, error)
+	// lists those it ended, also with an error; see [Ending]. It is atomic for
+	// each session, not over all of them: after an error, what remains is ended
+	// by the same call again, or by whoever signs in or lists next.
+	EndAll(ctx context.Context, e Ending) ([]Ended, error)
 
 	// Principal returns what a sign-in needs to know. A principal that was
-	// never seen has the zero state.
-	Principal(ctx context.Context, principal string, at time.Time) (PrincipalState, error)
+	// never seen, or not for long, has the zero state.
+	Principal(ctx context.Context, principal string) (PrincipalState, error)
 
 	// List returns a page of records in the order of their IDs, without
 	// values, hashes and seeds.
@@ -65,7 +67,8 @@ type Store interface {
 	Watch(ctx context.Context, notify func(Notice)) error
 
 	// Sweep removes at most limit records that ended or expired before the
-	// instant given, oldest first, and returns how many.
+	// instant given, oldest first, and returns how many. A store whose server
+	// removes them by itself (Features.Retention) returns 0.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// Now is the store's clock.
@@ -88,16 +91,25 @@ const (
 
 // A Result is what Apply tells.
 type Result struct {
-	// Record is the record after the change if the change asked for it, and
-	// the record as it stands with ErrConflict and ErrEnded.
+	// Record is the record after the change, if the change asked for it or
+	// ended the record by a [Refusal]; and the record as it stands with
+	// ErrConflict and ErrEnded, unless the change was a touch and nothing else.
 	Record *Record
 
-	// Ended lists the sessions that the limit of a sign-in ended.
-	Ended []ID
+	// Ended lists the sessions that a sign-in ended: those over the limit, and
+	// what a crash had left to be ended. It holds with an error, too.
+	Ended []Ended
+}
+
+// Ended names a session that a call has ended, and how.
+type Ended struct {
+	ID  ID
+	End End
 }
 
 // An Ending ends many sessions at once. It raises the principal's epoch, so
-// that a sign-in which began before is refused when it completes.
+// that a sign-in which began before is refused when it completes. Except stays
+// live, of everybody as well.
 type Ending struct {
 	At        time.Time
 	Principal string
@@ -114,14 +126,21 @@ type Access uint8
 const (
 	AccessKeep  Access = iota // as it was
 	AccessDeny                // disabled from now on
-	AccessAllow               // enabled again
+	AccessAllow               // enabled again; ends nothing
 )
 
-// PrincipalState is what a store knows of a principal.
+// PrincipalState is what a sign-in needs to know of a principal.
 type PrincipalState struct {
-	Epoch    uint64 // raised by every EndAll that concerns the principal
+	Epoch    Epoch
 	Disabled bool
-	Live     int // sessions that are live
+}
+
+// An Epoch tells one era of a principal's sessions from the next. It is compared
+// for equality, and never comes back within the hour that an [Attempt] may last:
+// a store may forget it a day after it was raised, and Disabled never.
+type Epoch struct {
+	Own uint64 // raised when all sessions of the principal are ended
+	All uint64 // raised when everybody's are
 }
 
 // A Query asks for a page of records.
@@ -154,7 +173,7 @@ type Features struct {
 	MaxRecord int        // bytes that one record's values may take; 0: no limit
 
 	// Retention is how long the store itself keeps what is over; 0: until it is
-	// swept.
+	// swept. New refuses an Options.Tombstone that is longer.
 	Retention time.Duration
 }
 
@@ -189,10 +208,12 @@ func (UnimplementedStore) Apply(context.Context, ID, *Change) (Result, error) {
 }
 
 // EndAll answers that the store lacks it.
-func (UnimplementedStore) EndAll(context.Context, Ending) ([]ID, error) { return nil, errUnimplemented }
+func (UnimplementedStore) EndAll(context.Context, Ending) ([]Ended, error) {
+	return nil, errUnimplemented
+}
 
 // Principal answers that the store lacks it.
-func (UnimplementedStore) Principal(context.Context, string, time.Time) (PrincipalState, error) {
+func (UnimplementedStore) Principal(context.Context, string) (PrincipalState, error) {
 	return PrincipalState{}, errUnimplemented
 }
 

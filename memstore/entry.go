@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 	"unique"
 
@@ -107,6 +108,9 @@ func (e *entry) touch(c *satra.Change) bool {
 	if c.Return || c.Device != nil || c.IfPrincipal != nil || len(c.IfRev) > 0 || !c.TouchOnly() {
 		return false
 	}
+	if e.rare != nil && e.rare.lapsed(c.At) {
+		e.rare = nil
+	}
 	if e.rare != nil || c.IfGeneration != nil && *c.IfGeneration != e.generation {
 		return false
 	}
@@ -115,6 +119,14 @@ func (e *entry) touch(c *satra.Change) bool {
 	}
 	e.seen = max(e.seen, micros(c.Seen))
 	return true
+}
+
+// lapsed reports whether nothing is in it but retired secrets that may be
+// forgotten.
+func (x *rare) lapsed(at time.Time) bool {
+	return x.ended == nil && x.notAfter.IsZero() && !slices.ContainsFunc(x.retired, func(old satra.Retired) bool {
+		return old.Seed == nil || at.Sub(old.At) <= satra.RetiredFor
+	})
 }
 
 // overAt is the instant from which the entry is over, by decision or by time.

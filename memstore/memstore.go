@@ -207,10 +207,13 @@ func (s *Store) change(id satra.ID, c *satra.Change) (satra.Result, error) {
 		err = s.fits(next)
 	}
 	if err != nil {
+		if c.TouchOnly() && !c.Return {
+			rec = nil
+		}
 		return satra.Result{Record: rec}, err
 	}
 	s.replace(sh, e, rec, next)
-	if c.Return {
+	if c.Return || c.Refused != nil && next.Ended != nil {
 		return satra.Result{Record: next}, nil
 	}
 	return satra.Result{}, nil

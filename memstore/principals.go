@@ -32,8 +32,8 @@ func (s *Store) principal(name string) *principals {
 }
 
 // epoch returns what a sign-in compares; p is locked.
-func (s *Store) epoch(p *principals, name string) uint64 {
-	return max(p.states[name].epoch, s.allEnded.Load())
+func (s *Store) epoch(p *principals, name string) satra.Epoch {
+	return satra.Epoch{Own: p.states[name].epoch, All: s.allEnded.Load()}
 }
 
 // signIn binds a record to a principal. The principal is locked throughout, so
@@ -60,11 +60,10 @@ func (s *Store) signIn(id satra.ID, c *satra.Change) (satra.Result, error) {
 	if rec, err := s.wouldApply(id, c); err != nil {
 		return satra.Result{Record: rec}, err
 	}
-	var ended []satra.ID
+	var ended []satra.Ended
 	for _, old := range over {
-		end := satra.End{At: c.At, Reason: satra.ReasonLimit, Actor: b.Principal}
-		if _, err := s.change(old, &satra.Change{At: c.At, End: &end}); err == nil {
-			ended = append(ended, old)
+		if x, ok := s.endOne(old, c.At, b.LimitEnd); ok {
+			ended = append(ended, x)
 		}
 	}
 	result, err := s.change(id, c)
@@ -182,21 +181,19 @@ func (s *Store) unlink(e *entry) {
 	e.next, e.prev = nil, nil
 }
 
-// Principal returns the epoch, whether disabled, and how many sessions live.
-func (s *Store) Principal(ctx context.Context, name string, at time.Time) (satra.PrincipalState, error) {
+// Principal returns the epoch and whether the principal is disabled.
+func (s *Store) Principal(ctx context.Context, name string) (satra.PrincipalState, error) {
 	if err := ctx.Err(); err != nil {
 		return satra.PrincipalState{}, err
 	}
 	p := s.principal(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return satra.PrincipalState{
-		Epoch: s.epoch(p, name), Disabled: p.states[name].disabled, Live: len(s.liveOf(p, name, at, satra.ID{})),
-	}, nil
+	return satra.PrincipalState{Epoch: s.epoch(p, name), Disabled: p.states[name].disabled}, nil
 }
 
 // EndAll ends the sessions of one principal or of everybody.
-func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.ID, error) {
+func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -214,21 +211,24 @@ func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.ID, error) 
 	}
 	old := p.states[e.Principal]
 	p.states[e.Principal] = state{s.epochs.Add(1), micros(e.At), e.Access == satra.AccessDeny || e.Access == satra.AccessKeep && old.disabled}
-	var ended []satra.ID
+	if e.Access == satra.AccessAllow {
+		return nil, nil
+	}
+	var ended []satra.Ended
 	for _, member := range s.liveOf(p, e.Principal, e.At, e.Except) {
-		if s.endOne(member.id, e) {
-			ended = append(ended, member.id)
+		if x, ok := s.endOne(member.id, e.At, e.End); ok {
+			ended = append(ended, x)
 		}
 	}
 	return ended, nil
 }
 
 // endEverybody ends all sessions, while no sign-in is under way.
-func (s *Store) endEverybody(e satra.Ending) []satra.ID {
+func (s *Store) endEverybody(e satra.Ending) []satra.Ended {
 	s.everybody.Lock()
 	defer s.everybody.Unlock()
 	s.allEnded.Store(s.epochs.Add(1))
-	var ended []satra.ID
+	var ended []satra.Ended
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
@@ -238,18 +238,21 @@ func (s *Store) endEverybody(e satra.Ending) []satra.ID {
 		}
 		sh.mu.RUnlock()
 		for _, id := range ids {
-			if id != e.Except && s.endOne(id, e) {
-				ended = append(ended, id)
+			if id == e.Except {
+				continue
+			}
+			if x, ok := s.endOne(id, e.At, e.End); ok {
+				ended = append(ended, x)
 			}
 		}
 	}
 	return ended
 }
 
-func (s *Store) endOne(id satra.ID, e satra.Ending) bool {
-	end := e.End
-	_, err := s.change(id, &satra.Change{At: e.At, End: &end})
-	return err == nil
+// endOne ends a session, and reports whether it was this call that did.
+func (s *Store) endOne(id satra.ID, at time.Time, end satra.End) (satra.Ended, bool) {
+	_, err := s.change(id, &satra.Change{At: at, End: &end})
+	return satra.Ended{ID: id, End: end}, err == nil
 }
 
 // forgetEpochs drops what nobody can ask for any more.
