@@ -16,7 +16,7 @@ func TestTheMarketInWords(t *testing.T) {
 		{"2026-11-23 12:00", "open", "Open", "continuously", "Closes at 15:30 (in 3 h 30 min). Trading begins on Wednesday at 09:15."},
 		{"2026-11-23 15:50", "soon", "Post-close", "closing price", "Closes at 16:00 (in 10 min). Trading begins on Wednesday at 09:15."},
 		{"2026-11-24 12:00", "closed", "Holiday", "Guru Nanak Jayanti", "Opens tomorrow at 09:15 (in 21 h 15 min)."},
-		{"2026-11-28 12:00", "closed", "Closed", "weekend", "Opens on Monday at 09:15"},
+		{"2026-11-28 12:00", "closed", "Closed", "weekend", "Pre-open begins on Monday at 09:00"},
 		{"2026-11-08 12:00", "unknown", "Special", "not announced", "Trading begins tomorrow at 09:15."},
 		{"2026-12-31 20:00", "closed", "Closed", "Outside", "The calendar ends tomorrow at 00:00"},
 		{"2027-01-04 11:00", "unknown", "unknown", "does not cover 2027", "unknown"},

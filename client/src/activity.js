@@ -1,0 +1,21 @@
+// What a person does on the page. Events that scripts make do not count, nor
+// does scrolling, which scripts cause.
+
+const kinds = ["pointerdown", "keydown", "wheel", "touchstart"];
+const options = { capture: true, passive: true };
+
+// watchActivity calls seen at most once a second while somebody is there, and
+// returns a function that ends it.
+export function watchActivity(env, seen) {
+  let last = -Infinity;
+  const heard = (event) => {
+    const now = env.now();
+    if (!event.isTrusted || now - last < 1000) return;
+    last = now;
+    seen(now);
+  };
+  for (const kind of kinds) window.addEventListener(kind, heard, options);
+  return () => {
+    for (const kind of kinds) window.removeEventListener(kind, heard, options);
+  };
+}
