@@ -13,9 +13,12 @@
 package sessionapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -47,12 +50,9 @@ func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error)
 	if m == nil || p == nil {
 		return nil, errors.New("sessionapi: New needs a manager and a csrf.Protection")
 	}
-	base := "/api/session"
-	if o != nil && o.Base != "" {
-		base = strings.TrimSuffix(o.Base, "/")
-	}
-	if !strings.HasPrefix(base, "/") {
-		return nil, errors.New("sessionapi: Options.Base: want a path that begins with a slash, such as /api/session")
+	base, err := o.base()
+	if err != nil {
+		return nil, err
 	}
 	a := &api{protection: p}
 	a.calls = map[string]call{
@@ -63,6 +63,19 @@ func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error)
 		base + "/validate-csrf": {http.MethodPost, a.validateCSRF},
 	}
 	return satra.Background(http.HandlerFunc(a.serve)), nil
+}
+
+// base is the path without a slash at its end. A path that a mux would redirect
+// or decode into another never reaches a call.
+func (o *Options) base() (string, error) {
+	if o == nil || o.Base == "" {
+		return "/api/session", nil
+	}
+	base := strings.TrimSuffix(o.Base, "/")
+	if call := base + "/info"; call[0] != '/' || path.Clean(call) != call || strings.ContainsAny(call, "%?#{}") {
+		return "", fmt.Errorf("sessionapi: Options.Base: %q is not a clean path; want one such as /api/session", o.Base)
+	}
+	return base, nil
 }
 
 func (a *api) serve(w http.ResponseWriter, r *http.Request) {
@@ -88,17 +101,24 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
 			Message: "This call does not have that method.",
 		}
 	}
-	if err := a.protection.Check(r); err != nil {
-		if verified := a.protection.VerifyRequest(r); verified != nil {
-			err = verified // the same answer, and reported
-		}
+	if err := a.check(r); err != nil {
 		return err
 	}
 	return c.answer(w, r)
 }
 
+// check refuses what comes from another site. It asks no store.
+func (a *api) check(r *http.Request) error {
+	if a.protection.Check(r) == nil {
+		return nil
+	}
+	return a.protection.VerifyRequest(r) // the same answer, and reported
+}
+
 // write sends an answer. What is sent is a struct of this package: it always
-// has a JSON form.
+// has a JSON form. A value that the application encoded itself may have bytes
+// in its strings that are not UTF-8, and a client's parser would refuse all of
+// the answer for them.
 func write(w http.ResponseWriter, r *http.Request, answer any) error {
 	body, err := json.Marshal(answer)
 	if err != nil {
@@ -109,7 +129,7 @@ func write(w http.ResponseWriter, r *http.Request, answer any) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if r.Method != http.MethodHead {
-		w.Write(append(body, '\n'))
+		w.Write(append(bytes.ToValidUTF8(body, []byte("\ufffd")), '\n'))
 	}
 	return nil
 }

@@ -85,11 +85,13 @@ func (a *api) info(w http.ResponseWriter, r *http.Request) error {
 }
 
 // csrfToken tells the token, and begins a session for it if there is none. A
-// GET is not checked for where it comes from, so this one asks: another site
-// must not be able to give a visitor a session.
+// GET is not checked for where it comes from, so this one is judged as a POST
+// would be: another site must not be able to give a visitor a session.
 func (a *api) csrfToken(w http.ResponseWriter, r *http.Request) error {
-	if site := r.Header["Sec-Fetch-Site"]; len(site) > 1 || len(site) == 1 && site[0] != "same-origin" && site[0] != "none" {
-		return satra.ErrElsewhere
+	unsafe := r.WithContext(r.Context())
+	unsafe.Method = http.MethodPost
+	if err := a.check(unsafe); err != nil {
+		return err
 	}
 	if err := satra.Start(r.Context()); err != nil {
 		return err
@@ -106,13 +108,13 @@ func (a *api) csrfToken(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) extend(w http.ResponseWriter, r *http.Request) error {
 	err := a.protection.VerifyRequest(r)
+	if err == nil {
+		err = satra.Extend(r.Context())
+	}
 	if isNone(err) {
 		return &satra.Problem{Status: http.StatusBadRequest, Code: satra.CodeBadRequest, Message: "No active session to extend"}
 	}
 	if err != nil {
-		return err
-	}
-	if err := satra.Extend(r.Context()); err != nil {
 		return err
 	}
 	s, err := tell(r)
@@ -140,17 +142,18 @@ func (a *api) clear(w http.ResponseWriter, r *http.Request) error {
 	}{success, "Session cleared"})
 }
 
-// validateCSRF only answers: it asks for no token itself. The body comes first,
-// because whoever sends one that cannot be read wants to know that above all;
-// of a session that is over the answer is why.
+// validateCSRF only answers: it asks for no token itself. That the session is
+// over counts more than what is wrong with the body: an expired page must learn
+// why. A token of before a sign-in that has just happened is still valid, as it
+// is for a form that was open.
 func (a *api) validateCSRF(w http.ResponseWriter, r *http.Request) error {
-	token, err := readToken(w, r)
-	if err != nil {
-		return err
-	}
+	token, unreadable := readToken(w, r)
 	valid, err := csrf.Valid(r.Context(), token)
-	if err != nil && !isNone(err) {
+	switch {
+	case err != nil && !isNone(err):
 		return err
+	case unreadable != nil:
+		return unreadable
 	}
 	return write(w, r, struct {
 		Status string `json:"status"`
