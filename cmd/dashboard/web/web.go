@@ -150,7 +150,7 @@ func (s *Site) acting(act func(*http.Request) (string, error)) http.HandlerFunc 
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
-			satra.WriteError(w, r, badRequest("The form could not be read."))
+			satra.WriteError(w, r, badForm(err))
 			return
 		}
 		next, err := act(r)
@@ -171,6 +171,14 @@ func methodNotAllowed(allow string) http.HandlerFunc {
 			Message: "This address does not answer to " + r.Method + ".",
 		})
 	}
+}
+
+func badForm(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return &satra.Problem{Status: http.StatusRequestEntityTooLarge, Code: satra.CodeBadRequest, Message: "The form is larger than 64 kB."}
+	}
+	return badRequest("The form could not be read.")
 }
 
 func badRequest(message string) error {
