@@ -6,7 +6,7 @@
 //	mux.Handle("/api/session/", api)
 //	http.ListenAndServe(addr, sessions.Handler(mux))
 //
-// The calls are described by openapi.yaml in this folder. Every answer is JSON
+// The calls are described by openapi.yaml, see [Description]. Every answer is JSON
 // in one envelope, whatever the request accepts, and is never cached. None of
 // the calls counts as activity: a page may ask how long the session lasts
 // without making it last.

@@ -181,6 +181,7 @@ func validating(token string, header ...string) *http.Request {
 func (a *app) send(r *http.Request) answer {
 	a.t.Helper()
 	w := httptest.NewRecorder()
+	w.Header().Set("Cache-Control", "public, max-age=60") // as a handler outside may have chosen
 	a.handler.ServeHTTP(w, r)
 	got := answer{Response: w.Result(), raw: w.Body.String()}
 	h := got.Header

@@ -70,6 +70,7 @@ func TestBadBodies(t *testing.T) {
 		{"text", "text/plain", `{"csrf_token":"x"}`, wrongType, ""},
 		{"a type of its own", "application/vnd.x+json", `{"csrf_token":"x"}`, wrongType, ""},
 		{"a type that is none", ";;=", `{"csrf_token":"x"}`, wrongType, ""},
+		{"half a parameter", "application/json; charset", `{"csrf_token":"x"}`, wrongType, ""},
 		{"two types", "application/json, text/plain", `{"csrf_token":"x"}`, wrongType, ""},
 
 		{"64 kB", jsonType, padded(`{"csrf_token":"x"}`, 64<<10), "200", ""},

@@ -1,0 +1,157 @@
+// Package openapi holds sessionapi/openapi.yaml against the running server:
+// every answer that is described is provoked, and every answer that comes is as
+// described. It is here because the library requires nobody's YAML parser; the
+// whole package is tests.
+package openapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/satra-sessions/satra/sessionapi"
+)
+
+// A node is an object of the document.
+type node = map[string]any
+
+// A document is the description, read into what encoding/json makes of an
+// object.
+type document struct {
+	root node
+	used map[string]bool // the references that were followed
+}
+
+func read(t *testing.T) *document {
+	t.Helper()
+	var parsed any
+	if err := yaml.Unmarshal([]byte(sessionapi.Description()), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := json.Marshal(parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &document{used: map[string]bool{}}
+	if err := json.Unmarshal(asJSON, &d.root); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// follow returns the node, or what its $ref leads to. A mistake in the document
+// is a panic: there is nothing to go on with.
+func (d *document) follow(v any) node {
+	n, ok := v.(node)
+	if !ok {
+		panic(fmt.Sprintf("openapi.yaml: %v is no object", v))
+	}
+	ref, ok := n["$ref"].(string)
+	if !ok {
+		return n
+	}
+	d.used[ref] = true
+	at := d.root
+	for name := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+		if at, ok = at[name].(node); !ok {
+			panic("openapi.yaml: " + ref + " leads nowhere")
+		}
+	}
+	return at
+}
+
+// response finds how the document describes an answer, and under which name:
+// "GET /info 200", "PUT /info other" or "other".
+func (d *document) response(method, path string, status int) (key string, r node) {
+	item, ok := d.root["paths"].(node)[path].(node)
+	if !ok {
+		return "other", d.follow(d.root["x-other-paths"])
+	}
+	op, ok := item[strings.ToLower(method)].(node)
+	if !ok || method != strings.ToUpper(method) {
+		return path + " other", d.follow(item["x-other-methods"])
+	}
+	responses := op["responses"].(node)
+	code := fmt.Sprint(status)
+	if responses[code] == nil && responses["default"] != nil {
+		code = "default"
+	}
+	if responses[code] == nil {
+		return method + " " + path + " " + code, nil
+	}
+	return method + " " + path + " " + code, d.follow(responses[code])
+}
+
+// responses lists everything that response can return.
+func (d *document) responses() map[string]node {
+	all := map[string]node{"other": d.follow(d.root["x-other-paths"])}
+	for path, item := range d.root["paths"].(node) {
+		for method, op := range item.(node) {
+			if method == "x-other-methods" {
+				all[path+" other"] = d.follow(op)
+				continue
+			}
+			for code, r := range op.(node)["responses"].(node) {
+				all[strings.ToUpper(method)+" "+path+" "+code] = d.follow(r)
+			}
+		}
+	}
+	return all
+}
+
+// schemaOf returns the schema of a response's body, or nil if it has none.
+func schemaOf(r node) any {
+	content, ok := r["content"].(node)
+	if !ok {
+		return nil
+	}
+	return content["application/json"].(node)["schema"]
+}
+
+// choices lists what a schema itself, its references left aside, lets a member
+// of one of these names be: "code=CSRF_INVALID".
+func choices(schema any, into map[string]bool) {
+	switch s := schema.(type) {
+	case []any:
+		for _, part := range s {
+			choices(part, into)
+		}
+	case node:
+		properties, _ := s["properties"].(node)
+		for _, name := range members {
+			member, _ := properties[name].(node)
+			values, _ := member["enum"].([]any)
+			for _, value := range values {
+				into[fmt.Sprintf("%s=%v", name, value)] = true
+			}
+		}
+		choices(s["allOf"], into)
+		choices(s["oneOf"], into)
+	}
+}
+
+var members = []string{"code", "message", "reason"}
+
+// promises lists what the document says can happen: each response, each of its
+// headers, and each choice for its code, message and reason.
+func (d *document) promises() []string {
+	all := map[string]bool{}
+	for key, r := range d.responses() {
+		all[key] = true
+		headers, _ := r["headers"].(node)
+		for name := range headers {
+			all[key+" "+name] = true
+		}
+		found := map[string]bool{}
+		choices(schemaOf(r), found)
+		for choice := range found {
+			all[key+" "+choice] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}

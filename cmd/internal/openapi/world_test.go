@@ -1,0 +1,208 @@
+package openapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/csrf"
+	"github.com/satra-sessions/satra/memstore"
+	"github.com/satra-sessions/satra/satratest"
+	"github.com/satra-sessions/satra/sessionapi"
+)
+
+const base = "/api/session"
+
+// A store in memory that can be out of reach.
+type store struct {
+	satra.Store
+	down atomic.Bool
+}
+
+func (s *store) Find(ctx context.Context, id satra.ID, f satra.Freshness) (*satra.Record, error) {
+	if s.down.Load() {
+		return nil, satra.ErrUnavailable
+	}
+	return s.Store.Find(ctx, id, f)
+}
+
+// A world is a server with the API on it, and what happens to its sessions.
+type world struct {
+	t       *testing.T
+	m       *satra.Manager
+	store   *store
+	clock   *satratest.Clock
+	server  *httptest.Server
+	holding atomic.Bool // a guard refuses to let anybody sign out
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, clock: satratest.NewClock()}
+	w.store = &store{Store: memstore.New(&memstore.Options{Now: w.clock.Now})}
+	var err error
+	w.m, err = satra.New(w.store, &satra.Options{
+		Now: w.clock.Now, SweepEvery: satra.Never, Visible: []satra.AnyKey{theme},
+		Before: func(_ context.Context, act satra.Act) error {
+			if w.holding.Load() && act.Kind == satra.EventEnded {
+				return &satra.Problem{Status: http.StatusLocked, Code: "ON_HOLD", Message: "Nobody signs out during the audit."}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.m.Close(context.Background()) })
+	protection, err := csrf.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := sessionapi.New(w.m, protection, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server = httptest.NewServer(w.m.Handler(api))
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+var theme = satra.NewKey[string]("theme")
+
+// with does something to the session of the cookie, "" for none, as a handler
+// of the application would, and returns the cookie that stands afterwards.
+func (w *world) with(cookie string, f func(context.Context) error) string {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/app", nil)
+	r.Header.Set("Cookie", cookie)
+	w.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := f(r.Context()); err != nil {
+			w.t.Errorf("with: %v", err)
+		}
+	})).ServeHTTP(rec, r)
+	if set := rec.Result().Cookies(); len(set) == 1 {
+		return set[0].Name + "=" + set[0].Value
+	}
+	return cookie
+}
+
+// session begins one, and returns its cookie and its token.
+func (w *world) session() (cookie, token string) {
+	w.t.Helper()
+	cookie = w.with("", satra.Start)
+	w.with(cookie, func(ctx context.Context) (err error) {
+		token, err = csrf.StableToken(ctx)
+		return err
+	})
+	return cookie, token
+}
+
+// ended begins a session and lets it end for that reason.
+func (w *world) ended(why satra.Reason) (cookie, token string) {
+	w.t.Helper()
+	cookie, token = w.session()
+	switch why {
+	case satra.ReasonIdle:
+		w.clock.Advance(time.Hour)
+	case satra.ReasonLifetime:
+		for range 13 {
+			w.with(cookie, satra.Extend)
+			w.clock.Advance(56 * time.Minute)
+		}
+	default:
+		w.with(cookie, func(ctx context.Context) error {
+			s, err := satra.From(ctx)
+			if err != nil {
+				return err
+			}
+			return w.m.End(context.Background(), s.ID, satra.End{Reason: why})
+		})
+	}
+	return cookie, token
+}
+
+func signIn(ctx context.Context) error {
+	attempt, err := satra.BeginSignIn(ctx, "alice")
+	if err != nil {
+		return err
+	}
+	return attempt.Complete(ctx, "password")
+}
+
+// An answer as it came over the connection.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request from a page of the application itself, unless header says
+// something else; header is "Name: value".
+func (w *world) ask(method, path, body string, header ...string) answer {
+	w.t.Helper()
+	r, err := http.NewRequest(method, w.server.URL+base+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	resp, err := w.server.Client().Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.read(resp)
+}
+
+func (w *world) read(resp *http.Response) answer {
+	w.t.Helper()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// breakOff sends half of a body, and no more.
+func (w *world) breakOff(path string) answer {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", base, path)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.read(resp)
+}
+
+// decode reads the one JSON value that a body is.
+func decode(body string) (v any, err error) {
+	dec := json.NewDecoder(strings.NewReader(body))
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("there is more behind the value: %v", err)
+	}
+	return v, nil
+}
