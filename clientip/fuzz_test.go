@@ -1,0 +1,211 @@
+package clientip
+
+import (
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/satra-sessions/satra"
+)
+
+// FuzzXForwardedFor holds the walk against a slow one that splits everything
+// first, within the bounds. Lines are separated by line breaks.
+func FuzzXForwardedFor(f *testing.F) {
+	for _, seed := range []string{
+		"", "198.51.100.7", "6.6.6.6, 198.51.100.7, 10.0.0.2", "6.6.6.6\n198.51.100.7\n10.0.0.2", ",", ", ,\t,10.0.0.2", "10.0.0.2,\n,10.0.0.3",
+		`"[2001:db8::1]:80", 10.0.0.2:1`, "::ffff:10.0.0.2, ::ffff:198.51.100.7", "fe80::1%eth0", "[10.0.0.2]", "10.0.0.2:", "unknown, 10.0.0.2",
+		"10.0.0.2:_x, 10.0.0.2:65536", strings.Repeat("10.0.0.2,", 40), "2001:db8:aaaa::1, 198.51.100.7:80, 2001:db8:aaaa::2",
+	} {
+		f.Add(seed)
+	}
+	res, err := New(&Options{TrustedProxies: []string{"10.0.0.0/8", "2001:db8:aaaa::/48"}, Headers: XForwardedFor})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = "10.0.0.1:4000"
+		r.Header["X-Forwarded-For"] = strings.Split(text, "\n")
+		got := res.Client(r)
+		if got.Scheme != "http" || got.Host != "example.com" {
+			t.Fatalf("%q: got %+v, want the scheme and the host left alone", text, got)
+		}
+		elements := strings.Split(strings.ReplaceAll(text, "\n", ","), ",")
+		if len(elements) > maxElements || len(text) >= maxBytes {
+			return
+		}
+		want := netip.MustParseAddr("10.0.0.1")
+		for _, element := range slices.Backward(elements) {
+			addr, ok := nodeSlowly(unquote(strings.Trim(element, " \t")))
+			if !ok {
+				break
+			}
+			if want = addr; !res.trusts(addr) {
+				break
+			}
+		}
+		if got.Addr != want {
+			t.Fatalf("%q: got %s, want %s", text, got.Addr, want)
+		}
+	})
+}
+
+// nodeSlowly tries every form that a node can have.
+func nodeSlowly(s string) (netip.Addr, bool) {
+	forms := []string{s}
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && portSlowly(s[i+1:]) {
+		forms = append(forms, s[:i])
+	}
+	for i, form := range forms {
+		inner, opened := strings.CutPrefix(form, "[")
+		inner, closed := strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		switch {
+		case err != nil || opened != closed:
+		case opened && !addr.Is6():
+		case !opened && i > 0 && addr.Is6(): // the last group, not a port
+		default:
+			return addr.WithZone("").Unmap(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+func portSlowly(s string) bool {
+	if name, ok := strings.CutPrefix(s, "_"); ok {
+		return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
+	}
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 0 && n < 1<<16 && s[0] != '+' && s[0] != '-'
+}
+
+// FuzzForwarded holds the header of RFC 7239 against a reader of the whole list
+// from the left, where they must agree: in a well-formed list without a comma
+// in quotes. (One in quotes ends the walk; a reader from the left would let a
+// quote that is left open swallow what our proxy appended.)
+func FuzzForwarded(f *testing.F) {
+	for _, seed := range []string{
+		"for=198.51.100.7", `for="[2001:db8::1]:80";proto=https;host=dash.example, for=10.0.0.2`, "for=6.6.6.6,for=198.51.100.7\nfor=10.0.0.2;proto=https;by=x",
+		`For=10.0.0.2;HOST="a\"b";x="\\"`, "for=_hidden", "for=unknown;host=dash.example", ";", "for=1.1.1.1;", "for=1.1.1.1 ; proto=http", `for="1.1.1.1"x`,
+		"for=1.1.1.1;for=2.2.2.2", "x=y", "for=", "for==", `for="`, `host="[::1]:8443";for=10.0.0.3`, "proto=HTTPS;for=10.0.0.2, ,for=1.1.1.1", "host=a:99999;for=10.0.0.2",
+	} {
+		f.Add(seed)
+	}
+	res, err := New(&Options{TrustedProxies: []string{"10.0.0.0/8"}, Headers: Forwarded})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = "10.0.0.1:4000"
+		r.Header["Forwarded"] = strings.Split(text, "\n")
+		got := res.Client(r)
+		list, ok := listSlowly(strings.ReplaceAll(text, "\n", ","))
+		if !ok || len(list) > maxElements || len(text) >= maxBytes {
+			return
+		}
+		want := satra.Client{Addr: netip.MustParseAddr("10.0.0.1"), Scheme: "http", Host: "example.com"}
+		for i, hop := range slices.Backward(list) {
+			if i == len(list)-1 {
+				setScheme(&want, hop["proto"])
+				setHost(&want, hop["host"])
+			}
+			addr, ok := nodeSlowly(hop["for"])
+			if !ok {
+				break
+			}
+			if want.Addr = addr; !res.trusts(addr) {
+				break
+			}
+		}
+		if got != want {
+			t.Fatalf("%q: got %+v, want %+v", text, got, want)
+		}
+	})
+}
+
+// listSlowly reads a list from the left, character by character. It returns
+// false for one that is malformed, or has a comma in quotes.
+func listSlowly(s string) (list []map[string]string, ok bool) {
+	const name, value, quoted, escaped, after = 0, 1, 2, 3, 4
+	hop, state, key, word := map[string]string{}, name, "", ""
+	end := func() bool { // of a pair
+		key = strings.ToLower(strings.TrimLeft(key, " \t"))
+		_, twice := hop[key]
+		ok := isToken(key) && !twice && (state == after || isToken(word))
+		if !slices.Contains([]string{"for", "proto", "host"}, key) {
+			ok = isToken(key) && (state == after || isToken(word))
+		}
+		hop[key], key, word, state = word, "", "", name
+		return ok
+	}
+	for i := 0; i <= len(s); i++ {
+		c := byte(',')
+		if i < len(s) {
+			c = s[i]
+		}
+		stop := c == ',' || c == ';'
+		switch {
+		case state == quoted && c == '"':
+			state = after
+		case state == quoted && c == '\\':
+			state, word = escaped, word+`\`
+		case state == quoted || state == escaped:
+			if c == ',' || i == len(s) {
+				return nil, false
+			}
+			state, word = quoted, word+string([]byte{c})
+		case stop && state == name:
+			if strings.Trim(key, " \t") != "" || c == ';' {
+				return nil, false
+			}
+			key = ""
+		case stop && !end():
+			return nil, false
+		case stop:
+		case state == name && c == '=':
+			state = value
+		case state == name:
+			key += string([]byte{c})
+		case state == value && c == '"' && word == "":
+			state = quoted
+		case c == ' ' || c == '\t':
+			if state = after; word == "" {
+				return nil, false
+			}
+		case state == after:
+			return nil, false
+		default:
+			word += string([]byte{c})
+		}
+		if c == ',' && state == name {
+			list, hop = append(list, hop), map[string]string{}
+		}
+	}
+	return list, true
+}
+
+// FuzzHost: what is taken over as a host can stand in a URL, and is its host,
+// all of it and nothing else.
+func FuzzHost(f *testing.F) {
+	for _, seed := range []string{"dash.example", "dash.example:8443", "[::1]:80", "127.0.0.1", "a_b", "", ":", "[", "[]", "[::1", "::1", "a:b", "a:", "a:65536", "a..b", "[::1%25x]", "[1.2.3.4]", "a:1:2", "A.", "xn--a:0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !validHost(s) {
+			return
+		}
+		u, err := url.Parse("https://" + s + "/path")
+		if err != nil || u.Host != s || u.User != nil || u.Path != "/path" || u.RawQuery != "" || u.Hostname() == "" {
+			t.Fatalf("%q is taken for a host; in a URL it is %+v, %v", s, u, err)
+		}
+		origin := satra.Client{Scheme: "https", Host: s}.Origin()
+		if again, err := url.Parse(origin); err != nil || again.String() != origin || strings.ToLower(u.Hostname()) != again.Hostname() {
+			t.Fatalf("%q makes the origin %q, %v", s, origin, err)
+		}
+	})
+}
