@@ -8,7 +8,8 @@ import (
 
 // parseNode reads the address of a node (RFC 7239 §6), with or without a port
 // and brackets, and without a zone, which means nothing outside the host that
-// named it. "unknown" and obfuscated identifiers are no addresses.
+// named it; netip would take whatever stands behind the percent sign for one.
+// "unknown" and obfuscated identifiers are no addresses.
 func parseNode(s string) (netip.Addr, bool) {
 	host, six := s, false
 	if inner, ok := strings.CutPrefix(s, "["); ok {
@@ -25,7 +26,7 @@ func parseNode(s string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	if err != nil || six && !addr.Is6() {
+	if err != nil || six && !addr.Is6() || !every(addr.Zone(), isHost) {
 		return netip.Addr{}, false
 	}
 	return addr.WithZone("").Unmap(), true
