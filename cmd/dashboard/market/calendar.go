@@ -93,6 +93,26 @@ func (c *Calendar) Sources(year int) []string {
 	return nil
 }
 
+// A Period is a part of a regular trading day, with its times as people write
+// them.
+type Period struct {
+	Phase    Phase
+	From, To string // "09:15"
+}
+
+// Hours lists the periods of a regular trading day of that year, in order.
+func (c *Calendar) Hours(year int) []Period {
+	y := c.years[year]
+	if y == nil {
+		return nil
+	}
+	var list []Period
+	for _, p := range y.hours {
+		list = append(list, Period{p.phase, p.from.String(), p.to.String()})
+	}
+	return list
+}
+
 // Holidays lists the holidays of that year, in order.
 func (c *Calendar) Holidays(year int) []NamedDay {
 	y := c.years[year]

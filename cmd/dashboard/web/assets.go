@@ -70,13 +70,15 @@ func (a *assets) path(name string) (string, error) {
 
 func (a *assets) integrity(name string) string { return a.byPath[a.paths[name]].integrity }
 
-func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f, ok := a.byPath[strings.TrimPrefix(r.URL.Path, "/")]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", f.mediaType)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+func (a *assets) handler(notFound http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := a.byPath[strings.TrimPrefix(r.URL.Path, "/")]
+		if !ok {
+			notFound.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", f.mediaType)
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	})
 }

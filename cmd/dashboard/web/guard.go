@@ -60,7 +60,7 @@ func sameAddress(host, local string) bool {
 // contentSecurityPolicy lets a page load what this program serves, and nothing
 // inline: there is no way from a value that slipped through into a script.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-	"connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
 	"object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // securityHeaders sets what holds for every response. HSTS is for HTTPS only:

@@ -24,8 +24,7 @@ func (s *Site) observe(ctx context.Context, e satra.Event) {
 	case satra.EventShownOver, satra.EventUnknownToken, satra.EventRetiredToken:
 		level = slog.LevelDebug
 	}
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	s.log.LogAttrs(ctx, level, "session", slog.Any("event", e), slog.String("request", id))
+	s.log.LogAttrs(ctx, level, "session", slog.Any("event", e), slog.String("request", requestID(ctx)))
 }
 
 type requestIDKey struct{}
@@ -39,18 +38,28 @@ func (s *Site) logged(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		began := time.Now()
 		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
-		level := slog.LevelInfo
-		switch {
-		case rec.status >= 500:
-			level = slog.LevelError
-		case r.Header.Get("X-Session-Background") != "":
-			level = slog.LevelDebug // a page that polls should not fill the log
-		}
-		s.log.LogAttrs(r.Context(), level, "request",
+		s.log.LogAttrs(r.Context(), levelOf(r, rec.status), "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", rec.status),
 			slog.Duration("took", time.Since(began).Round(time.Microsecond)),
-			slog.String("peer", r.RemoteAddr), slog.String("request", id))
+			slog.String("client", satra.ClientOf(r).Addr.String()), slog.String("request", id))
 	})
+}
+
+// levelOf keeps a page that polls from filling the log. What it is refused
+// counts, though: the header is the client's word.
+func levelOf(r *http.Request, status int) slog.Level {
+	switch {
+	case status >= 500:
+		return slog.LevelError
+	case status < 400 && satra.SafeMethod(r.Method) && r.Header.Get("X-Session-Background") != "":
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
 }
 
 // recovered answers a panic with a page instead of a closed connection.
@@ -64,13 +73,12 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler {
 				panic(v)
 			}
-			id, _ := r.Context().Value(requestIDKey{}).(string)
 			s.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.Any("value", v),
-				slog.String("path", r.URL.Path), slog.String("request", id), slog.String("stack", string(debug.Stack())))
+				slog.String("path", r.URL.Path), slog.String("request", requestID(r.Context())), slog.String("stack", string(debug.Stack())))
 			if rec, ok := w.(*recorder); ok && rec.wrote {
 				panic(http.ErrAbortHandler) // half a page is out: end the connection
 			}
-			s.writeProblem(w, r, satra.ProblemOf(nil))
+			s.answerProblem(w, r, &satra.Problem{Status: http.StatusInternalServerError, Code: satra.CodeInternal, Message: "Something went wrong on our side."}, "")
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -93,6 +101,12 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(p []byte) (int, error) {
 	w.wrote = true
 	return w.ResponseWriter.Write(p)
+}
+
+// FlushError notes that what was written has left.
+func (w *recorder) FlushError() error {
+	w.wrote = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Unwrap is for http.ResponseController.

@@ -20,18 +20,19 @@ type marketView struct {
 	Next   string `json:"next"`
 	AsOf   string `json:"as_of"`
 
-	Hours []hoursRow `json:"-"`
+	Hours []hoursRow `json:"hours"`
 }
 
-// An hoursRow is a line of the table of a usual day.
+// An hoursRow is a line of the table of a regular day.
 type hoursRow struct {
-	Name, Time string
-	Now        bool
+	Name string `json:"name"`
+	Time string `json:"time"`
+	Now  bool   `json:"now"`
 }
 
 // market describes the market as it stands.
 func (s *Site) market() *marketView {
-	return describeMarket(s.calendar.At(s.sessions.Now()))
+	return describeMarket(s.calendar, s.sessions.Now())
 }
 
 // marketStatus answers the page's refresh. It is no activity: a dashboard that
@@ -47,7 +48,8 @@ func (s *Site) marketStatus(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-func describeMarket(st market.Status) *marketView {
+func describeMarket(calendar *market.Calendar, now time.Time) *marketView {
+	st := calendar.At(now)
 	v := &marketView{Class: "closed", Phase: st.Phase.Label(), AsOf: st.At.Format("15:04:05") + " IST"}
 	v.Short = v.Phase
 	switch st.Phase {
@@ -76,7 +78,9 @@ func describeMarket(st market.Status) *marketView {
 		v.Detail = st.Name + ". " + v.Detail
 	}
 	v.Next = nextInWords(st)
-	v.Hours = usualDay(st.Phase)
+	for _, p := range calendar.Hours(st.At.Year()) {
+		v.Hours = append(v.Hours, hoursRow{periodNames[p.Phase], p.From + "–" + p.To, p.Phase == st.Phase})
+	}
 	return v
 }
 
@@ -93,6 +97,8 @@ func nextInWords(st market.Status) string {
 	text := fmt.Sprintf("%s %s (in %s)", nextVerb(next), moment(st.At, next.At), spell(next.At.Sub(st.At)))
 	switch {
 	case !st.Opens.Known() || st.Opens.At.Equal(next.At):
+	case st.Opens.Phase.Trading() && (st.Phase.Trading() || st.Phase == market.PostClose):
+		text += ". Trading resumes " + moment(st.At, st.Opens.At)
 	case st.Opens.Phase.Trading():
 		text += ". Trading begins " + moment(st.At, st.Opens.At)
 	default:
@@ -144,12 +150,10 @@ func midnight(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
 }
 
-// usualDay is the table of a usual trading day, with the line that it is.
-func usualDay(now market.Phase) []hoursRow {
-	return []hoursRow{
-		{"Pre-open, order entry", "09:00–09:08", now == market.PreOpen},
-		{"Pre-open, matching", "09:08–09:15", now == market.Matching},
-		{"Normal session", "09:15–15:30", now == market.Open},
-		{"Post-close", "15:40–16:00", now == market.PostClose},
-	}
+// periodNames are the lines of the table of a regular day.
+var periodNames = map[market.Phase]string{
+	market.PreOpen:   "Pre-open, order entry",
+	market.Matching:  "Pre-open, matching",
+	market.Open:      "Normal session",
+	market.PostClose: "Post-close",
 }

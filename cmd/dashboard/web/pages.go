@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -83,7 +84,7 @@ func (s *Site) layout(r *http.Request, title string) (layoutView, error) {
 		return layoutView{}, err
 	}
 	theme, err := themeKey.Get(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, satra.ErrUnreadable) {
 		return layoutView{}, err
 	}
 	token, err := csrf.Token(ctx)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/satra-sessions/satra"
@@ -10,25 +11,36 @@ import (
 type problemView struct {
 	layoutView
 	Kicker, Text, Hint string
+	Reference          string // the request's ID, where somebody should look into the log
 	Action             *action
 }
 
 type action struct{ Href, Label string }
 
-// writeProblem answers with the dashboard's own page where a page is wanted.
+// writeProblem answers with the dashboard's own page where a page is wanted. It
+// is called inside the manager's handler, so the page has the session's theme,
+// if there is one to be had.
 func (s *Site) writeProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem) {
+	theme, _ := themeKey.Get(r.Context())
+	s.answerProblem(w, r, p, theme)
+}
+
+// answerProblem is writeProblem for where there is no session.
+func (s *Site) answerProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem, theme string) {
 	if !satra.AcceptsHTML(r) {
 		satra.WriteProblem(w, r, p)
 		return
 	}
 	p.SetHeaders(w.Header(), r)
-	if err := s.write(w, r, p.Status, s.pages.problem, viewOf(p)); err != nil {
+	view := viewOf(p, r)
+	view.Theme = theme
+	if err := s.write(w, r, p.Status, s.pages.problem, view); err != nil {
 		s.log.ErrorContext(r.Context(), "the page of a problem could not be sent", "error", err)
 	}
 }
 
 // viewOf says what happened, and what to do next.
-func viewOf(p *satra.Problem) problemView {
+func viewOf(p *satra.Problem, r *http.Request) problemView {
 	v := problemView{layoutView: layoutView{Title: "Something is wrong"}, Text: p.Message, Action: &action{"/", "To the dashboard"}}
 	switch {
 	case p.Ended != nil:
@@ -52,11 +64,15 @@ func viewOf(p *satra.Problem) problemView {
 		v.Kicker, v.Title, v.Action = "421", "Wrong address", nil
 	case p.Code == satra.CodeSessionRetry:
 		v.Kicker, v.Title, v.Text = "One moment", "Your session was just renewed", "This page repeats itself in a moment."
+		if !satra.SafeMethod(r.Method) {
+			v.Text = "Nothing was changed. Please go back and try again."
+		}
 	case p.Status == http.StatusServiceUnavailable:
 		v.Kicker, v.Title, v.Hint = "503", "Sessions cannot be reached just now", "Your session is not lost. Please try again in a few seconds."
 		v.Action = &action{"", "Try again"}
 	case p.Status >= 500:
-		v.Kicker, v.Title, v.Hint = "500", "Something went wrong on our side", "It was written down. Trying again may help."
+		v.Kicker, v.Title, v.Text = "500", "Something went wrong on our side", "It was nothing that you did. Trying again may help."
+		v.Reference = requestID(r.Context())
 	default:
 		v.Kicker, v.Title = http.StatusText(p.Status), "That did not work"
 	}
@@ -65,16 +81,28 @@ func viewOf(p *satra.Problem) problemView {
 
 // refuseHost answers a request for a host that is not ours.
 func (s *Site) refuseHost(w http.ResponseWriter, r *http.Request) {
-	s.writeProblem(w, r, &satra.Problem{
+	s.answerProblem(w, r, &satra.Problem{
 		Status: http.StatusMisdirectedRequest, Code: satra.CodeMisdirected,
 		Message: "This server does not answer for the host that was asked for. If it should, set its public origin.",
-	})
+	}, "")
 }
 
-// endedPage is where "End session" leads. It begins no session.
+// endedPage is where "End session" leads. It begins no session, and says
+// nothing of an end to whoever has one.
 func (s *Site) endedPage(w http.ResponseWriter, r *http.Request) {
+	_, err := satra.From(r.Context())
+	var ended *satra.EndedError
+	switch {
+	case err == nil:
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	case !errors.Is(err, satra.ErrNoSession) || errors.As(err, &ended):
+		s.fail(w, r, err)
+		return
+	}
 	view := problemView{
-		layoutView: layoutView{Title: "You ended the session"}, Kicker: "Session ended", Text: "You ended the session. It is gone on the server, too: its cookie opens nothing any more.",
+		layoutView: layoutView{Title: "You ended the session"}, Kicker: "Session ended",
+		Text: "It is gone on the server, too: its cookie opens nothing any more.",
 		Hint: "A new session begins when you go on.", Action: &action{"/", "Begin a new session"},
 	}
 	if err := s.write(w, r, http.StatusOK, s.pages.problem, view); err != nil {

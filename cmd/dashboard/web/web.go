@@ -88,9 +88,9 @@ func New(store satra.Store, c Config) (*Site, error) {
 // Close ends what New started. The store is its owner's to close.
 func (s *Site) Close(ctx context.Context) error { return s.sessions.Close(ctx) }
 
-// chain puts the layers around the routes, the outermost last: who the client
-// is, whether it asks for this host, then the session, then where the request
-// comes from.
+// chain puts the layers around the routes. From the outside: who the client is,
+// the log, the headers of every response, whether this host is ours, the
+// session, and where the request comes from.
 func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	proxies := clientip.Options{TrustedProxies: c.Proxies}
 	if len(c.Proxies) > 0 {
@@ -113,13 +113,13 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/api/session/", api)
 	mux.Handle("GET /static/client/", http.StripPrefix("/static/client", client.Handler()))
-	mux.Handle("GET /static/", http.StripPrefix("/static", assets))
+	mux.Handle("GET /static/", http.StripPrefix("/static", assets.handler(http.HandlerFunc(notFound))))
 	mux.Handle("/", protection.Handler(s.routes()))
 
 	h := s.sessions.Handler(mux)
 	h = newHostGuard(c).guard(h, s.refuseHost)
-	h = resolver.Handler(securityHeaders(h))
-	return s.logged(s.recovered(h)), nil
+	h = s.logged(s.recovered(securityHeaders(h)))
+	return resolver.Handler(h), nil
 }
 
 func (s *Site) routes() http.Handler {
@@ -138,10 +138,12 @@ func (s *Site) routes() http.Handler {
 		mux.HandleFunc(path, methodNotAllowed("POST"))
 	}
 	mux.HandleFunc("/{$}", methodNotAllowed("GET, HEAD"))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		satra.WriteError(w, r, &satra.Problem{Status: http.StatusNotFound, Code: satra.CodeNotFound, Message: "There is no page at this address."})
-	})
+	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	satra.WriteError(w, r, &satra.Problem{Status: http.StatusNotFound, Code: satra.CodeNotFound, Message: "There is no page at this address."})
 }
 
 // acting carries out a form's act and sends the browser to a page, so that a

@@ -1,6 +1,9 @@
-// The dashboard's own script: the countdown in the session bar, the forms that
-// need no page load, and a refresh of the market's status that never counts as
+// The dashboard's own script: the session bar counts down, its two forms need
+// no page load, and the market's status is refreshed without counting as
 // activity. Everything on the page works without it, too.
+//
+// What there is to know of the session is window.sessionManager's: this script
+// asks the server nothing about it and keeps no clock of its own.
 "use strict";
 (() => {
   const manager = window.sessionManager;
@@ -8,24 +11,10 @@
   if (!manager || !bar) return;
 
   const text = document.getElementById("session-text");
+  const note = document.getElementById("session-note");
   const progress = document.getElementById("session-progress");
-  const warnBelow = 300;
-
-  // The end of the session on this page's own monotonic clock, in
-  // milliseconds: the server's times are compared with the server's only.
-  let endsAt = Infinity;
-  let extendable = true;
-  let leaving = false;
-
-  const take = (session) => {
-    if (!session) return;
-    extendable = session.extendable;
-    endsAt = session.expires_at === null
-      ? Infinity
-      : performance.now() + (Date.parse(session.expires_at) - Date.parse(session.now));
-    document.querySelector("#extend-form button").disabled = !extendable;
-    show();
-  };
+  const extend = document.querySelector("#extend-form button");
+  const warnBelow = 300; // seconds
 
   const pad = (n) => String(n).padStart(2, "0");
   const clock = (seconds) => {
@@ -34,77 +23,81 @@
   };
 
   const show = () => {
-    if (leaving || endsAt === Infinity) return;
-    const left = Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
+    const { session } = manager;
+    const left = Math.ceil(manager.deadline.left() / 1000);
+    if (!session || left === Infinity) return;
     bar.dataset.remaining = left;
-    text.textContent = extendable
+    text.textContent = session.extendable
       ? `Session ends in ${clock(left)} unless you use it`
       : `Session ends in ${clock(left)}: its longest duration`;
     progress.value = Math.min(left, progress.max);
     bar.classList.toggle("warn", left <= warnBelow);
+    extend.disabled = !session.extendable;
   };
 
-  const refresh = async () => take(await manager.refreshSessionInfo().catch(() => null));
-
-  // The server tells why, on the page that this load brings.
-  const leave = (to) => {
-    if (leaving) return;
-    leaving = true;
-    if (to) window.location.assign(to);
-    else window.location.reload();
-  };
-
-  const onSubmit = (id, act) => {
+  // act sends a form by the manager, and says so if the server has not
+  // confirmed: the page still shows what holds.
+  const act = (id, send, confirmed) => {
     const form = document.getElementById(id);
-    const button = form.querySelector("button");
+    let busy = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      button.disabled = true;
-      try {
-        await act();
-      } catch {
-        form.submit(); // without the script's help the server says what is wrong
-      } finally {
-        button.disabled = id === "extend-form" && !extendable;
-      }
+      if (busy) return;
+      busy = true;
+      note.textContent = "";
+      const ok = await send().catch(() => false);
+      busy = false;
+      if (ok) confirmed();
+      else if (!over) note.textContent = "The server has not confirmed this. Please try again.";
     });
   };
-  onSubmit("extend-form", async () => {
-    if (!await manager.extendSession()) throw new Error("not extended");
-    await refresh();
+  act("extend-form", () => manager.extendSession(), () => {
+    note.textContent = "Your session was extended.";
+    show();
   });
-  onSubmit("end-form", async () => {
-    if (!await manager.clearSession()) throw new Error("not ended");
-    leave("/ended");
-  });
+  act("end-form", () => manager.clearSession(), () => window.location.assign("/ended"));
 
-  window.addEventListener("sessionExpired", () => leave());
-  window.addEventListener("sessionChanged", () => leave());
-  for (const event of ["sessionExtended", "sessionRestored"]) {
-    window.addEventListener(event, () => { refresh(); });
-  }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  // The manager's dialog tells why, and a reload brings the page that does. What
+  // stays behind the dialog must not look alive.
+  let over = false;
+  const stop = (words) => {
+    over = true;
+    clearInterval(counting);
+    clearInterval(refreshing);
+    text.textContent = words;
+    note.textContent = "";
+    progress.value = 0;
+    delete bar.dataset.remaining;
+    bar.classList.add("over");
+    for (const button of document.querySelectorAll("main button, .bar button")) button.disabled = true;
+  };
+  window.addEventListener("sessionExpired", () => stop("This session has ended"));
+  window.addEventListener("sessionChanged", () => stop("This page belongs to an earlier session"));
 
   const market = async () => {
-    if (document.hidden || leaving) return;
+    if (document.hidden || over) return;
     try {
       const response = await manager.fetch("/market", { background: true, headers: { Accept: "application/json" } });
       if (!response.ok) return;
       const status = await response.json();
-      for (const [id, value] of Object.entries({
-        "market-short": `NSE ${status.short}`, "market-phase": status.phase, "market-detail": status.detail,
-        "market-next": status.next, "market-asof": status.as_of,
-      })) {
-        document.getElementById(id).textContent = value;
-      }
+      const put = (id, value) => { document.getElementById(id).textContent = value; };
+      put("market-short", `NSE ${status.short}`);
+      put("market-phase", status.phase);
+      put("market-detail", status.detail);
+      put("market-next", status.next);
+      put("market-asof", status.as_of);
       document.getElementById("market").className = `card market market-${status.class}`;
       document.getElementById("market-pill").className = `pill pill-${status.class}`;
+      document.querySelectorAll("#market .hours div").forEach((row, i) => {
+        row.classList.toggle("now", Boolean(status.hours?.[i]?.now));
+      });
     } catch {
       // Offline: the time that the status is of stays on the page.
     }
   };
+  document.addEventListener("visibilitychange", market);
 
-  refresh();
-  setInterval(show, 1000);
-  setInterval(market, 20000);
+  const counting = setInterval(show, 1000);
+  const refreshing = setInterval(market, 20000);
+  for (const event of ["sessionExtended", "sessionRestored"]) window.addEventListener(event, show);
 })();
