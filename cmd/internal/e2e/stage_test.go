@@ -1,0 +1,204 @@
+// Package e2e tests the dashboard as people meet it: the program's own site
+// behind a server on the loopback interface, in real Chromium. ./scripts/test
+// runs it and installs Chromium; the whole package is tests.
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/satra-sessions/satra/cmd/dashboard/market"
+	"github.com/satra-sessions/satra/cmd/dashboard/web"
+	"github.com/satra-sessions/satra/cmd/internal/chrome"
+	"github.com/satra-sessions/satra/memstore"
+	"github.com/satra-sessions/satra/satratest"
+)
+
+func TestMain(m *testing.M) { os.Exit(chrome.Main(m)) }
+
+// idle is the idle timeout of the sessions here: long enough for the client's
+// warning, five minutes ahead, to be news.
+const idle = 20 * time.Minute
+
+// A stage is a dashboard and a tab in front of it, whose clocks move together.
+type stage struct {
+	*chrome.Tab
+	t     testing.TB
+	url   string
+	clock *satratest.Clock
+
+	mu       sync.Mutex
+	requests []string // "METHOD URL", as the browser sent them
+	log      bytes.Buffer
+}
+
+// play starts a dashboard and opens its first page.
+func play(t testing.TB) *stage {
+	t.Helper()
+	s := prepare(t)
+	s.open("/")
+	return s
+}
+
+// prepare starts a dashboard and opens an empty tab.
+func prepare(t testing.TB) *stage {
+	t.Helper()
+	s := &stage{t: t, clock: satratest.NewClock()}
+	site, err := web.New(memstore.New(&memstore.Options{Now: s.clock.Now}), web.Config{
+		IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
+		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(site)
+	s.url = server.URL
+	t.Cleanup(func() {
+		server.Close()
+		if err := site.Close(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	})
+	s.Tab = chrome.New(t)
+	s.watchRequests()
+	return s
+}
+
+// watchRequests notes what the browser asks for, and fails the test if it asks
+// anybody but the dashboard.
+func (s *stage) watchRequests() {
+	if _, err := chromedp.Call(s.Context(), network.Enable, network.EnableParams{}); err != nil {
+		s.t.Fatal(err)
+	}
+	err := chromedp.Listen(s.Context(), func(event any) {
+		if e, ok := event.(*network.EventRequestWillBeSent); ok {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.requests = append(s.requests, e.Request.Method+" "+e.Request.URL)
+		}
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// asked lists the requests of the browser that are for path, or all of them.
+func (s *stage) asked(path string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, r := range s.requests {
+		if path == "" || strings.HasSuffix(r, path) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// open loads a page and waits until the client, if the page has it, has heard
+// from the server.
+func (s *stage) open(path string) {
+	s.t.Helper()
+	s.Navigate(s.url + path)
+	s.ready()
+}
+
+func (s *stage) ready() {
+	s.t.Helper()
+	s.Settle(`document.readyState === "complete" && (!document.getElementById("session-bar") || window.sessionManager?.session)`)
+}
+
+// pass lets time pass on the server and in the page, in steps that are short
+// enough for both to agree.
+func (s *stage) pass(d time.Duration) {
+	s.t.Helper()
+	const step = 4 * time.Second
+	for ; d > 0; d -= step {
+		s.clock.Advance(min(d, step))
+		s.Advance(min(d, step))
+	}
+}
+
+// text is what an element says, "" if there is none.
+func (s *stage) text(selector string) string {
+	s.t.Helper()
+	return chrome.Eval[string](s.Tab, `document.querySelector(`+quote(selector)+`)?.innerText ?? ""`)
+}
+
+// wantText waits until an element says something with that in it.
+func (s *stage) wantText(selector, want string) {
+	s.t.Helper()
+	s.Settle(`document.querySelector(` + quote(selector) + `)?.innerText.includes(` + quote(want) + `)`)
+}
+
+func quote(text string) string { return "`" + text + "`" }
+
+// remaining is what the session bar counts down, in seconds.
+func (s *stage) remaining() int {
+	s.t.Helper()
+	return chrome.Eval[int](s.Tab, `Number(document.getElementById("session-bar").dataset.remaining ?? -1)`)
+}
+
+func (s *stage) wantRemaining(want time.Duration) {
+	s.t.Helper()
+	if got := s.remaining(); got < int(want.Seconds())-5 || got > int(want.Seconds())+5 {
+		s.t.Errorf("the bar counts %d s, want %v; it says %q", got, want, s.text("#session-text"))
+	}
+}
+
+// cookie is the session's, which no script can read; "" if there is none.
+func (s *stage) cookie() string {
+	s.t.Helper()
+	got, err := chromedp.Call(s.Context(), network.GetCookies, network.GetCookiesParams{URLs: []string{s.url}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var values []string
+	for _, c := range got.Cookies {
+		if !c.HTTPOnly || c.SameSite != network.CookieSameSiteLax || c.Path != "/" {
+			s.t.Errorf("the cookie %s is HttpOnly %v, SameSite %q, Path %q", c.Name, c.HTTPOnly, c.SameSite, c.Path)
+		}
+		values = append(values, c.Name+"="+c.Value)
+	}
+	if len(values) > 1 {
+		s.t.Errorf("the browser has %d cookies, want one", len(values))
+	}
+	return strings.Join(values, "; ")
+}
+
+// send makes a request without the browser, with a cookie of the test's choice,
+// and returns status and body.
+func (s *stage) send(method, path, cookie string, form url.Values) (int, string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Cookie", cookie)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
