@@ -2,11 +2,10 @@
 // does scrolling, which scripts cause.
 
 const kinds = ["pointerdown", "keydown", "wheel", "touchstart"];
-const options = { capture: true, passive: true };
 
-// watchActivity calls seen at most once a second while somebody is there, and
-// returns a function that ends it.
-export function watchActivity(env, seen) {
+// watchActivity calls seen at most once a second while somebody is there, until
+// signal is aborted.
+export function watchActivity(env, signal, seen) {
   let last = -Infinity;
   const heard = (event) => {
     const now = env.now();
@@ -14,8 +13,5 @@ export function watchActivity(env, seen) {
     last = now;
     seen(now);
   };
-  for (const kind of kinds) window.addEventListener(kind, heard, options);
-  return () => {
-    for (const kind of kinds) window.removeEventListener(kind, heard, options);
-  };
+  for (const kind of kinds) window.addEventListener(kind, heard, { capture: true, passive: true, signal });
 }

@@ -34,7 +34,8 @@ export async function request(env, url, { method = "GET", token, background, sig
   const stop = new AbortController();
   const abort = () => stop.abort();
   const timer = env.setTimeout(abort, timeout);
-  signal.addEventListener("abort", abort);
+  signal.addEventListener("abort", abort, { signal: stop.signal });
+  if (signal.aborted) abort();
   const asked = env.now();
   try {
     const response = await env.fetch(url, {
@@ -47,7 +48,7 @@ export async function request(env, url, { method = "GET", token, background, sig
     throw error instanceof ApiError ? error : new ApiError(0);
   } finally {
     env.clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    abort(); // all is read: this only takes the listener away
   }
 }
 

@@ -22,14 +22,15 @@ export class Deadline {
 
   // take reads the end from an answer, and reports whether it was news. The
   // server told its time somewhere between asking and answer: the shorter the
-  // trip, the better it is known.
+  // trip, the better it is known. An offset that cannot be true for this trip
+  // is out of date: a clock was set, or the two do not run at the same speed.
   take(session, asked, answered) {
     const told = Date.parse(session.now);
     const late = this.told - told;
     if (late > 0 && late < latest) return false; // overtaken by a newer answer
     this.told = told;
     const trip = answered - asked;
-    if (trip <= this.best) {
+    if (trip <= this.best || this.offset < told - answered || this.offset > told - asked) {
       this.best = trip;
       this.offset = told - (asked + answered) / 2;
     }

@@ -5,26 +5,26 @@ export const words = {
   title: "Are you still there?",
   warning: "You have not been active for a while. To protect your account, you will soon be signed out.",
   limitTitle: "Your session ends soon",
-  limit: "It has reached its longest duration, which cannot be extended. Please save your work, then sign in again.",
+  limit: "It reaches its longest duration and cannot be extended. Save your work, then sign in again.",
   stay: "Stay signed in",
   ok: "Continue working",
   leave: "Sign out",
   left: "{time} left",
-  failed: "The server has not confirmed this. Please try again.",
+  failed: "The server has not confirmed. Please try again.",
   checking: "Checking with the server…",
   sessionExpired: "Your session has ended",
   sessionChanged: "Your session has changed",
-  changed: "Somebody has signed in or out in another tab. This page still shows the earlier session.",
+  changed: "Somebody has signed in or out in another tab.",
   reload: "Reload the page",
   // By the reason of an end; for others the server's message is shown.
   reasons: {
-    idle: "You were signed out because you had not been active for a while.",
-    lifetime: "It had reached its longest duration. Please sign in again.",
+    idle: "You have not been active for a while.",
+    lifetime: "It has reached its longest duration.",
     signed_out: "You have signed out.",
     signed_out_elsewhere: "You have signed out on another device.",
-    limit: "You have signed in on another device, and this one was over the limit.",
+    limit: "You have signed in on too many devices.",
     administrator: "An administrator has ended it.",
-    stolen: "It was ended to protect your account: somebody else may have used it.",
+    stolen: "To protect your account: somebody else may have used it.",
     disabled: "Your account has been disabled.",
   },
   // time tells seconds as "4 minutes 5 seconds".
@@ -42,31 +42,30 @@ function make(tag, name, attributes) {
 }
 
 export class Dialog {
-  // actions: stay() and leave() resolve to whether the server has confirmed,
-  // left() is the time to the end in milliseconds.
-  constructor(env, actions, texts) {
-    this.env = env;
-    this.actions = actions;
-    this.words = { ...words, ...texts, reasons: { ...words.reasons, ...texts?.reasons } };
+  constructor(client, texts) {
+    this.client = client;
+    this.env = client.env;
+    this.words = words;
+    this.say(texts);
   }
 
-  get open() {
-    return Boolean(this.element);
+  say(texts) {
+    this.words = { ...this.words, ...texts, reasons: { ...this.words.reasons, ...texts?.reasons } };
   }
 
   // warn opens the dialog, or puts an open one in other words; extendable
   // decides what there is to do.
   warn(extendable) {
     const w = this.words;
-    if (this.open && this.extendable === extendable) return;
+    if (this.element && this.extendable === extendable) return;
     this.extendable = extendable;
     this.build();
-    this.fill(extendable ? [w.title, w.warning, w.stay, w.leave] : [w.limitTitle, w.limit, w.ok, w.leave]);
-    this.choose = (what) => {
-      if (what === "stay" && !this.extendable) this.close();
+    this.fill(...(extendable ? [w.title, w.warning, w.stay] : [w.limitTitle, w.limit, w.ok]), w.leave);
+    this.choose = (what = "stay") => {
+      if (what === "stay" && !extendable) this.close();
       else this.act(what);
     };
-    this.total = this.actions.left();
+    this.total = this.client.deadline.left();
     this.announced = Infinity;
     this.show();
     this.tick();
@@ -76,13 +75,16 @@ export class Dialog {
   // here is to load the page again.
   over(name, { reason, message }) {
     const w = this.words;
+    const text = name === "sessionChanged" ? w.changed : w.reasons[reason] ?? message;
+    // A dialog that opens is read out anyway.
+    const say = this.element ? `${w[name]}. ${text}` : "";
     this.build();
     this.env.clearTimeout(this.timer);
-    const text = name === "sessionChanged" ? w.changed : w.reasons[reason] ?? message;
-    this.fill([w[name], text, w.reload]);
+    this.fill(w[name], text, w.reload);
     this.clock.hidden = true;
-    this.spoken.textContent = `${w[name]}. ${text}`;
-    this.choose = () => window.location.reload();
+    this.spoken.textContent = say;
+    // Esc does not load the page: what was typed there would be gone.
+    this.choose = (what) => what && window.location.reload();
     this.show();
   }
 
@@ -110,35 +112,38 @@ export class Dialog {
     this.second.addEventListener("click", () => this.choose("leave"));
     // Esc means stay. The key is taken before the browser sees it, because a
     // second Esc would close the dialog without asking; cancel is for the ways
-    // of closing that are no key.
-    const stay = (event) => {
+    // of closing that are no key, and where they do not ask it opens again.
+    const { element } = this;
+    const escape = (event) => {
       event.preventDefault();
-      this.choose("stay");
+      this.choose();
     };
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") stay(event);
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") escape(event);
     });
-    this.element.addEventListener("cancel", stay);
+    element.addEventListener("cancel", escape);
+    element.addEventListener("close", () => {
+      if (this.element === element) this.show();
+    });
   }
 
-  fill([title, text, first, second]) {
-    this.busy = false;
+  fill(title, text, first, second = "") {
     this.title.textContent = title;
     this.text.textContent = text;
     this.note.textContent = "";
     this.first.textContent = first;
-    this.second.textContent = second ?? "";
+    this.second.textContent = second;
     this.second.hidden = !second;
     this.clock.hidden = false;
     this.wait(false);
   }
 
   show() {
-    if (!this.element.open) {
+    if (!this.element.isConnected) {
       this.before = document.activeElement;
       document.body.append(this.element);
-      this.element.showModal();
     }
+    if (!this.element.open) this.element.showModal();
     this.first.focus();
   }
 
@@ -149,17 +154,18 @@ export class Dialog {
     this.element = null;
     element.close();
     element.remove();
-    before?.focus?.();
+    before?.focus?.({ preventScroll: true });
   }
 
   // act does what was chosen. It is not the click that closes the dialog but
   // the server's word: see Monitor.take.
   async act(what) {
     if (this.busy) return;
-    const { element } = this;
+    const { element, client } = this;
     this.wait(true);
     this.note.textContent = "";
-    const confirmed = await this.actions[what]();
+    const confirmed = await (what === "stay" ? client.extendSession() : client.clearSession());
+    if (confirmed && what === "leave") window.location.reload();
     if (this.element !== element) return; // closed meanwhile
     this.wait(false);
     if (!confirmed) this.note.textContent = this.words.failed;
@@ -175,7 +181,8 @@ export class Dialog {
   // tick shows the time each second, and has it announced each minute, in the
   // last minute every 20 seconds.
   tick() {
-    const ms = this.actions.left();
+    this.env.clearTimeout(this.timer);
+    const ms = this.client.deadline.left();
     const left = Math.ceil(ms / 1000);
     const two = (n) => String(n).padStart(2, "0");
     this.digits.textContent = `${Math.floor(left / 60)}:${two(left % 60)}`;
@@ -185,7 +192,9 @@ export class Dialog {
     const mark = Math.ceil(left / step) * step;
     if (mark < this.announced) {
       this.announced = mark;
-      this.spoken.textContent = left ? this.words.left.replace("{time}", this.words.time(mark)) : this.words.checking;
+      // The first time is told as it is, and a late timer's too.
+      const told = this.words.time(mark - left < 3 ? mark : left);
+      this.spoken.textContent = left ? this.words.left.replace("{time}", told) : this.words.checking;
       if (!left) this.note.textContent = this.words.checking;
     }
     this.timer = this.env.setTimeout(() => this.tick(), ms % 1000 || 1000);

@@ -6,7 +6,7 @@ import { header } from "./api.js";
 import { watchActivity } from "./activity.js";
 import { Dialog } from "./dialog.js";
 import { sessionFetch } from "./fetch.js";
-import { Monitor } from "./monitor.js";
+import { changedError, Monitor } from "./monitor.js";
 
 // What a test replaces: the clocks, the timers and the network.
 const browser = {
@@ -18,31 +18,20 @@ const browser = {
   random: () => Math.random(),
 };
 
-const veil = "data-satra-veil"; // on the root: the style sheet hides the page
-
 export class SessionManagerClient extends Monitor {
   constructor({ base = "/api/session", origins = [], autoExtend = true, warningThreshold, dialog = true, words, env } = {}) {
     super({ ...browser, ...env }, base, warningThreshold);
     this.origins = origins;
     this.autoExtend = autoExtend;
     this.lastInput = -Infinity;
-    if (dialog) {
-      this.dialog = new Dialog(this.env, {
-        stay: () => this.extendSession(),
-        leave: async () => {
-          const done = await this.clearSession();
-          if (done) window.location.reload();
-          return done;
-        },
-        left: () => this.deadline.left(),
-      }, words);
-    }
+    if (dialog) this.dialog = new Dialog(this, words);
   }
 
   // init begins to watch, and resolves to whether there is a session. A start
   // that fails is tried again by itself.
   async init() {
-    if (!this.unlisten) this.listen();
+    if (this.gone.signal.aborted) return false;
+    if (!this.listening) this.listen();
     this.startSessionMonitoring(this.interval);
     return this.checkSession();
   }
@@ -53,11 +42,16 @@ export class SessionManagerClient extends Monitor {
     this.forget();
     this.over = this.changed = false;
     this.page = { id: null, principal: null };
+    this.flights = new Map(); // what is under way was asked for the earlier one
     this.dialog?.close();
     return this.init();
   }
 
+  // getCSRFToken returns the token, and asks for one if the page has none.
+  // After the end it is "": to ask would begin another session, and without one
+  // the server tells why.
   async getCSRFToken() {
+    this.refuseChanged();
     return this.token || this.refreshCSRFToken();
   }
 
@@ -65,14 +59,16 @@ export class SessionManagerClient extends Monitor {
   // in any tab: only if that is whom this page was loaded for is it used.
   refreshCSRFToken() {
     return this.once("token", async () => {
-      const { body } = await this.call("/csrf-token", { background: true }).catch((error) => {
-        this.failed(error);
-        this.schedule();
-        throw error;
-      });
-      await this.refreshAfter();
       this.refuseChanged();
-      if (!this.over) this.token = body.csrf_token;
+      if (this.over) return "";
+      try {
+        const { body } = await this.call("/csrf-token", { background: true });
+        await this.refreshAfter();
+        this.refuseChanged();
+        if (!this.over) this.tokens.add(this.token = body.csrf_token);
+      } catch (error) {
+        if (!this.over) throw error;
+      }
       return this.token;
     });
   }
@@ -81,30 +77,20 @@ export class SessionManagerClient extends Monitor {
   // all who were refused with it.
   async freshToken(refused) {
     if (this.token === refused) this.token = "";
-    const token = await this.tokenToSend();
-    if (!token) throw new Error("There is no session.");
+    const token = await this.getCSRFToken();
+    if (!token) throw changedError();
     return token;
-  }
-
-  // tokenToSend is "" once the session has ended: the server then tells why.
-  async tokenToSend() {
-    this.refuseChanged();
-    return this.over ? "" : this.getCSRFToken();
   }
 
   // getSessionInfo returns what was last heard, or asks if nothing was.
   async getSessionInfo() {
-    return this.session ?? this.refresh();
-  }
-
-  async refreshSessionInfo() {
-    return this.refresh();
+    return this.session ?? this.refreshSessionInfo();
   }
 
   // checkSession asks the server, and resolves to whether there is a session:
   // if the server cannot be reached, to what was last heard.
   async checkSession() {
-    await this.refresh().catch(() => {});
+    await this.refreshSessionInfo().catch(() => {});
     return Boolean(this.session);
   }
 
@@ -115,9 +101,9 @@ export class SessionManagerClient extends Monitor {
       try {
         const { body, asked, answered } = await this.post("/extend");
         this.take(body.session, asked, answered);
-        if (!this.session) return false;
-        this.raise("sessionExtended", { session: this.session });
-        return true;
+        const { session } = this;
+        if (session) this.raise("sessionExtended", { session });
+        return Boolean(session);
       } catch (error) {
         if (error.status === 400) this.take(null, 0, this.env.now()); // none to extend
         return false;
@@ -141,20 +127,24 @@ export class SessionManagerClient extends Monitor {
     });
   }
 
-  // post asks with the token, and once more if that was out of date.
+  // settle waits until another answer has brought the cookie, and throws if that
+  // is another session's.
+  async settle() {
+    await this.breathe();
+    await this.refreshAfter().catch(() => {});
+    this.refuseChanged();
+  }
+
+  // post asks with the token, and once more if that was out of date. Where no
+  // session is known none is begun by asking for a token.
   async post(path) {
+    this.refuseChanged();
+    const token = this.page.id ? await this.getCSRFToken() : this.token;
     const ask = (token) => this.call(path, { method: "POST", token });
-    const token = await this.tokenToSend();
-    try {
-      return await ask(token).catch(async (error) => {
-        if (error.code !== "CSRF_INVALID" && error.code !== "SESSION_RETRY") throw error;
-        return ask(await this.freshToken(token));
-      });
-    } catch (error) {
-      this.failed(error);
-      this.schedule();
-      throw error;
-    }
+    return ask(token).catch(async (error) => {
+      if (error.code !== "CSRF_INVALID" && error.code !== "SESSION_RETRY") throw error;
+      return ask(await this.freshToken(token));
+    });
   }
 
   // addCSRFToken returns the options of a fetch with the token that is known.
@@ -168,17 +158,13 @@ export class SessionManagerClient extends Monitor {
     return sessionFetch(this, input, init);
   }
 
-  isOurs(url) {
-    const { origin } = new URL(url);
-    return origin === window.location.origin || this.origins.includes(origin);
-  }
-
   setAutoExtend(on) {
     this.autoExtend = Boolean(on);
   }
 
-  setWarningThreshold(seconds = 300) {
-    this.setThreshold(seconds);
+  // setWords replaces texts of the dialog, from the next time that it opens.
+  setWords(words) {
+    this.dialog?.say(words);
   }
 
   // sawInput tells that a person did something just now.
@@ -189,14 +175,14 @@ export class SessionManagerClient extends Monitor {
   // asking tells that the dialog waits for an answer, which moving the mouse is
   // not.
   asking() {
-    return Boolean(this.dialog?.open);
+    return Boolean(this.dialog?.element);
   }
 
   // show is what happens by itself on an event that no page has prevented.
   show(name, detail) {
     if (name === "sessionWarning") this.dialog?.warn(this.session.extendable);
     if (name !== "sessionExpired" && name !== "sessionChanged") return;
-    if (document.documentElement.hasAttribute(veil)) window.location.reload();
+    if (this.veil) window.location.reload();
     else this.dialog?.over(name, detail);
   }
 
@@ -210,8 +196,19 @@ export class SessionManagerClient extends Monitor {
     this.dialog?.close();
   }
 
+  // cover hides the page by a style sheet that is made here: no policy forbids
+  // that, and it works where the dialog's style sheet is not used.
+  cover() {
+    if (this.veil) return;
+    this.veil = new CSSStyleSheet();
+    this.veil.replaceSync("body{visibility:hidden!important}");
+    document.adoptedStyleSheets.push(this.veil);
+  }
+
   uncover() {
-    document.documentElement.removeAttribute(veil);
+    if (!this.veil) return;
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => sheet !== this.veil);
+    this.veil = null;
   }
 
   // listen hears what a page goes through. Whatever may have let time pass
@@ -223,31 +220,25 @@ export class SessionManagerClient extends Monitor {
       // The page comes from the back/forward cache and shows what it showed
       // then. If that was somebody's, it stays hidden until the server has said
       // that they are still signed in.
-      if (this.page.principal) document.documentElement.setAttribute(veil, "");
+      if (this.page.principal !== "") this.cover();
       if (this.over || this.changed) window.location.reload();
       else this.refreshAfter().catch(() => {});
     };
-    const heard = [
-      [document, "visibilitychange", resync], [document, "resume", resync],
-      [window, "focus", resync], [window, "online", resync], [window, "pageshow", shown],
-    ];
-    for (const [on, kind, f] of heard) on.addEventListener(kind, f);
-    const quiet = watchActivity(this.env, (now) => {
+    const { signal } = this.gone;
+    this.listening = true;
+    for (const kind of ["visibilitychange", "resume"]) document.addEventListener(kind, resync, { signal });
+    for (const kind of ["focus", "online"]) window.addEventListener(kind, resync, { signal });
+    window.addEventListener("pageshow", shown, { signal });
+    watchActivity(this.env, signal, (now) => {
       this.lastInput = now;
       this.active(now);
     });
-    this.unlisten = () => {
-      quiet();
-      for (const [on, kind, f] of heard) on.removeEventListener(kind, f);
-      this.unlisten = null;
-    };
   }
 
   // destroy ends everything that this client does, and removes what it made.
   destroy() {
     this.gone.abort();
     this.stopSessionMonitoring();
-    this.unlisten?.();
     this.dialog?.close();
     this.uncover();
   }

@@ -1,0 +1,319 @@
+package browser
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/satra-sessions/satra/cmd/internal/chrome"
+)
+
+// warned is a stage whose dialog has just opened, 300 seconds before the end.
+// The focus was in the field.
+func warned(t *testing.T, query string, prepare ...func(*fake)) *stage {
+	t.Helper()
+	s := play(t, query, append([]func(*fake){idle(20 * time.Minute)}, prepare...)...)
+	s.Click("#field")
+	s.leap(15*time.Minute + 100*time.Millisecond)
+	s.Until(`document.querySelector("dialog")?.open`)
+	return s
+}
+
+func (s *stage) text(selector string) string {
+	s.t.Helper()
+	return chrome.Eval[string](s.Tab, `document.querySelector(`+"`"+selector+"`"+`).textContent`)
+}
+
+func (s *stage) focused() string {
+	s.t.Helper()
+	return chrome.Eval[string](s.Tab, `document.activeElement.id`)
+}
+
+func (s *stage) dialogIsOpen() bool {
+	s.t.Helper()
+	return chrome.Eval[bool](s.Tab, `document.querySelector("dialog") !== null`)
+}
+
+func TestTheDialogIsAccessible(t *testing.T) {
+	s := warned(t, "")
+	got := chrome.Eval[map[string]any](s.Tab, `(() => {
+		const d = document.querySelector("dialog"), by = (name) => d.getAttribute(name).split(" ").map((id) => document.getElementById(id).textContent).join(" ");
+		return {
+			role: d.getAttribute("role"), label: by("aria-labelledby"), text: by("aria-describedby"),
+			modal: d.matches(":modal"), focus: document.activeElement.textContent,
+			clock: d.querySelector("#satra-clock").getAttribute("aria-hidden"),
+			outside: document.querySelector("#button").matches(":focus"),
+		};
+	})()`)
+	for key, want := range map[string]any{
+		"role": "alertdialog", "label": "Are you still there?", "modal": true, "focus": "Stay signed in", "clock": "true",
+	} {
+		if got[key] != want {
+			t.Errorf("%s: got %v, want %v", key, got[key], want)
+		}
+	}
+	if text := got["text"].(string); !strings.Contains(text, "signed out") || !strings.Contains(text, "5 minutes left") {
+		t.Errorf("description: got %q", text)
+	}
+	// The keyboard does not leave the dialog for the page behind it.
+	for range 6 {
+		s.Press(chrome.Tabs)
+		if id := s.focused(); id == "field" || id == "button" {
+			t.Fatalf("the focus went to #%s behind the dialog", id)
+		}
+	}
+}
+
+func TestStay(t *testing.T) {
+	for name, choose := range map[string]func(*stage){
+		"by click":  func(s *stage) { s.Click("#satra-first") },
+		"by Enter":  func(s *stage) { s.Press(chrome.Enter) },
+		"by Escape": func(s *stage) { s.Press(chrome.Escape) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := warned(t, "")
+			if s.focused() != "satra-first" {
+				t.Errorf("focus: got #%s", s.focused())
+			}
+			choose(s)
+			s.Until(`!document.querySelector("dialog")`)
+			s.wantCount("POST", "/extend", 1)
+			s.wantEvents("sessionWarning", "sessionRestored", "sessionExtended")
+			if s.focused() != "field" {
+				t.Errorf("focus afterwards: got #%s, want #field", s.focused())
+			}
+			s.wantLeft(1200)
+		})
+	}
+}
+
+func TestTheDialogClosesOnlyWhenTheServerHasConfirmed(t *testing.T) {
+	s := warned(t, "")
+	release := make(chan struct{})
+	s.answer("POST /extend", func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		refusal(503, "STORE_UNAVAILABLE")(w, r)
+	})
+	s.Press(chrome.Enter)
+	s.Wait("the extension", func() bool { return s.count("POST", "/extend") == 1 })
+	// Nothing that is pressed meanwhile is sent again, nor closes it.
+	s.Press(chrome.Enter)
+	s.Press(chrome.Escape)
+	s.Press(chrome.Escape)
+	if !s.dialogIsOpen() || s.count("POST", "/extend") != 1 {
+		t.Errorf("while waiting: open %v, %d requests", s.dialogIsOpen(), s.count("POST", "/extend"))
+	}
+	close(release)
+	s.Until(`document.querySelector("#satra-note").textContent !== ""`)
+	if got := s.text("#satra-note"); !strings.Contains(got, "try again") {
+		t.Errorf("note: got %q", got)
+	}
+	if s.focused() != "satra-first" {
+		t.Errorf("focus: got #%s", s.focused())
+	}
+	s.Press(chrome.Enter)
+	s.Until(`!document.querySelector("dialog")`)
+}
+
+func TestSignOutFromTheDialog(t *testing.T) {
+	s := warned(t, "")
+	s.Run(`window.old = true`)
+	s.Click("#satra-second")
+	s.Wait("signing out", func() bool { return s.count("POST", "/clear") == 1 })
+	s.Until(`document.readyState === "complete" && !window.old`) // the page is loaded anew
+}
+
+func TestTheCountdownIsSeenEachSecondAndReadOutRarely(t *testing.T) {
+	s := warned(t, "")
+	s.Run(`window.said = [];
+		new MutationObserver(() => said.push(document.querySelector("#satra-spoken").textContent))
+			.observe(document.querySelector("#satra-spoken"), { childList: true, characterData: true, subtree: true });`)
+	s.StopTime()
+	first := s.text("#satra-digits")
+	s.pass(time.Second)
+	if second := s.text("#satra-digits"); first != "5:00" && first != "4:59" || second == first {
+		t.Errorf("countdown: got %s, then %s", first, second)
+	}
+	s.pass(4*time.Minute + 55*time.Second)
+	got := strings.Join(chrome.Eval[[]string](s.Tab, `said`), ", ")
+	want := "4 minutes left, 3 minutes left, 2 minutes left, 1 minute left, 40 seconds left, 20 seconds left"
+	if got != want {
+		t.Errorf("read out: got %s, want %s", got, want)
+	}
+	if got := chrome.Eval[string](s.Tab, `document.querySelector("#satra-spoken").getAttribute("aria-live")`); got != "assertive" {
+		t.Errorf("aria-live: got %q", got)
+	}
+}
+
+func TestTheEndThatCannotBeMoved(t *testing.T) {
+	s := warned(t, "", func(f *fake) { f.absolute = f.now.Add(20 * time.Minute) })
+	if got := s.text("#satra-text"); !strings.Contains(got, "cannot be extended") {
+		t.Errorf("text: got %q", got)
+	}
+	if got := s.text("#satra-first"); got != "Continue working" {
+		t.Errorf("button: got %q", got)
+	}
+	s.Press(chrome.Escape)
+	s.Until(`!document.querySelector("dialog")`)
+	s.wantCount("POST", "/extend", 0)
+	s.leap(time.Minute)
+	s.wantEvents("sessionWarning")
+	if s.dialogIsOpen() {
+		t.Error("the dialog came back though it was understood")
+	}
+}
+
+func TestExtendedUpToTheEndThatCannotBeMoved(t *testing.T) {
+	s := warned(t, "", func(f *fake) { f.absolute = f.now.Add(20*time.Minute + 30*time.Second) })
+	s.leap(time.Minute)
+	s.Press(chrome.Enter)
+	s.Until(`document.querySelector("#satra-text")?.textContent.includes("cannot be extended")`)
+	s.wantCount("POST", "/extend", 1)
+	s.wantEvents("sessionWarning", "sessionExtended") // it is the same warning
+	s.Press(chrome.Enter)
+	s.Until(`!document.querySelector("dialog")`)
+}
+
+func TestTheDialogSaysWhyItEnded(t *testing.T) {
+	s := warned(t, "")
+	s.change(func() { s.reason = "signed_out_elsewhere" })
+	s.leap(0)
+	s.Until(`document.querySelector("#satra-title").textContent === "Your session has ended"`)
+	if got := s.text("#satra-text"); !strings.Contains(got, "another device") {
+		t.Errorf("text: got %q", got)
+	}
+	s.Run(`window.old = true`)
+	s.Click("#satra-first")
+	s.Until(`document.readyState === "complete" && !window.old`)
+}
+
+func TestTheDialogSaysThatTheAccountHasChanged(t *testing.T) {
+	s := play(t, "")
+	s.change(func() { s.principal = "bob" })
+	s.Run(`sessionManager.checkSession()`)
+	if got := s.text("#satra-title"); got != "Your session has changed" {
+		t.Errorf("title: got %q", got)
+	}
+}
+
+func TestAPageCanDoItsOwn(t *testing.T) {
+	s := play(t, "", idle(20*time.Minute))
+	s.Run(`for (const name of ["sessionWarning", "sessionExpired"]) addEventListener(name, (e) => e.preventDefault())`)
+	s.leap(15 * time.Minute)
+	s.leap(5 * time.Minute)
+	s.wantEvents("sessionWarning", "sessionExpired")
+	if s.dialogIsOpen() {
+		t.Error("a dialog is open though the page has prevented it")
+	}
+
+	off := play(t, "dialog=off", idle(20*time.Minute))
+	off.leap(15 * time.Minute)
+	off.leap(5 * time.Minute)
+	off.wantEvents("sessionWarning", "sessionExpired")
+	if off.dialogIsOpen() {
+		t.Error("a dialog is open though it is switched off")
+	}
+}
+
+func TestOwnWords(t *testing.T) {
+	s := play(t, "", idle(20*time.Minute))
+	s.Run(`sessionManager.destroy();
+		window.sessionManager = new SessionManagerClient({ words: { title: "Sind Sie noch da?", stay: "Angemeldet bleiben", left: "noch {time}",
+			time: (s) => Math.ceil(s / 60) + " Minuten", reasons: { idle: "Zu lange still." } } });
+		sessionManager.init().then(() => 0)`)
+	s.leap(15 * time.Minute)
+	s.Until(`document.querySelector("dialog")?.open`)
+	got := s.text("#satra-title") + ", " + s.text("#satra-spoken") + ", " + s.text("#satra-first") + ", " + s.text("#satra-second")
+	if want := "Sind Sie noch da?, noch 5 Minuten, Angemeldet bleiben, Sign out"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestDestroyClosesTheDialog(t *testing.T) {
+	s := warned(t, "")
+	s.Run(`sessionManager.destroy()`)
+	if s.dialogIsOpen() || s.focused() != "field" {
+		t.Errorf("open %v, focus #%s", s.dialogIsOpen(), s.focused())
+	}
+}
+
+func TestNothingBreaksTheStrictestPolicy(t *testing.T) {
+	s := warned(t, "") // a violation would also fail the test by the console
+	s.leap(5 * time.Minute)
+	s.Until(`document.querySelector("#satra-title").textContent === "Your session has ended"`)
+	if got := chrome.Eval[[]string](s.Tab, `violations`); len(got) > 0 {
+		t.Errorf("violations: %v", got)
+	}
+	if got := chrome.Eval[int](s.Tab, `document.querySelectorAll("[style]").length`); got != 0 {
+		t.Errorf("%d style attributes", got)
+	}
+	// The style sheet is in force.
+	if got := chrome.Eval[string](s.Tab, `getComputedStyle(document.querySelector("dialog")).borderTopLeftRadius`); got != "16px" {
+		t.Errorf("the dialog is not styled: border radius %s", got)
+	}
+}
+
+func TestTheDialogFits(t *testing.T) {
+	wide, narrow, small := chrome.Look{}, chrome.Look{Width: 360, Height: 740, Mobile: true}, chrome.Look{Width: 320, Height: 480, Mobile: true}
+	dark := func(look chrome.Look) chrome.Look {
+		look.Dark = true
+		return look
+	}
+	warning := func() *stage {
+		s := warned(t, "")
+		s.leap(74 * time.Second)
+		return s
+	}
+	limit := func() *stage {
+		return warned(t, "", func(f *fake) { f.absolute = f.now.Add(20 * time.Minute) })
+	}
+	refused := func() *stage {
+		s := warned(t, "")
+		s.answer("POST /extend", refusal(503, "STORE_UNAVAILABLE"))
+		s.Press(chrome.Enter)
+		s.Until(`document.querySelector("#satra-note").textContent`)
+		return s
+	}
+	ended := func() *stage {
+		s := warned(t, "")
+		s.change(func() { s.reason = "signed_out_elsewhere" })
+		s.leap(0)
+		return s
+	}
+	for _, c := range []struct {
+		name  string
+		stage func() *stage
+	}{{"warning", warning}, {"limit", limit}, {"refused", refused}, {"ended", ended}} {
+		s := c.stage()
+		s.fits(t, c.name+"-light-wide", wide, "", false)
+		s.fits(t, c.name+"-dark-wide", dark(wide), "", true)
+		s.fits(t, c.name+"-light-narrow", narrow, "", false)
+		s.fits(t, c.name+"-dark-narrow", dark(narrow), "", true)
+		s.fits(t, c.name+"-small", small, "", false)
+		if c.name == "warning" { // the page's own choice comes before the system's
+			s.fits(t, "theme-dark", wide, "dark", true)
+			s.fits(t, "theme-light", dark(wide), "light", false)
+		}
+	}
+}
+
+// fits looks at the dialog, which must lie within the viewport and have buttons
+// that a finger can hit, in the light or the dark colours.
+func (s *stage) fits(t *testing.T, name string, look chrome.Look, theme string, dark bool) {
+	t.Helper()
+	s.Run(`document.documentElement.dataset.theme = "` + theme + `"`)
+	s.Screenshot(name, look)
+	got := chrome.Eval[map[string]any](s.Tab, `(() => {
+		const d = document.querySelector("dialog"), r = d.getBoundingClientRect();
+		return { inside: r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight,
+			scrolls: d.scrollWidth > d.clientWidth || d.scrollHeight > d.clientHeight,
+			dark: getComputedStyle(d).backgroundColor !== "rgb(255, 255, 255)",
+			small: [...d.querySelectorAll("button")].filter((b) => !b.hidden && b.getBoundingClientRect().height < 44).length };
+	})()`)
+	for key, want := range map[string]any{"inside": true, "scrolls": false, "dark": dark, "small": 0.0} {
+		if got[key] != want {
+			t.Errorf("%s: %s: got %v, want %v", name, key, got[key], want)
+		}
+	}
+}
