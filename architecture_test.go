@@ -25,6 +25,8 @@ var mayImport = map[string][]string{
 	"storetest":  {""},
 	"sessionapi": {"", "csrf"},
 	"satratest":  {"", "memstore"},
+
+	"internal/testserver": {},
 }
 
 func TestTheLibraryRequiresNothing(t *testing.T) {
