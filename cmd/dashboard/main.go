@@ -18,7 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/memstore"
@@ -28,12 +27,20 @@ import (
 const patience = 10 * time.Second
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signalled()
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "dashboard:", err)
 		os.Exit(1)
 	}
+}
+
+// signalled returns a context that is done at the first signal to end. The
+// second one ends the program at once.
+func signalled() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // run is the program: it returns when ctx is done and all requests have ended.
@@ -47,12 +54,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case s.PrintConfig:
 		return s.Print(stdout)
 	}
-	calendar, err := loadCalendar(s)
+	f, err := loadFiles(s)
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
-		return fmt.Errorf("the data directory cannot be made: %w; choose another with -data-dir", err)
 	}
 	listener, err := listen(s.Addr)
 	if err != nil {
@@ -66,14 +70,15 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
 		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
 		Hosts: s.Hosts(port), AnyAddress: s.AnyAddress(), Proxies: s.Proxies(),
-		Calendar: calendar, Log: log,
+		Calendar: f.calendar, Log: log,
 	})
 	if err != nil {
 		return err
 	}
-	report(stdout, s, calendar, port)
-	err = serve(ctx, listener, s, &http.Server{
+	report(stdout, s, f.calendar, listener.Addr())
+	err = serve(ctx, listener, &http.Server{
 		Handler:           site,
+		TLSConfig:         f.tls,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -89,21 +94,31 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return err
 }
 
+// addressInUse is Windows' own number for syscall.EADDRINUSE, which package
+// syscall does not translate.
+const addressInUse = syscall.Errno(10048)
+
 // listen takes the address, and says in one line what to do if it cannot.
 func listen(addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens on %s already: end it, or choose another address with -addr, 127.0.0.1:0 for any free port", addr)
+	if err == nil {
+		return listener, nil
 	}
-	return listener, err
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, addressInUse) {
+		return nil, fmt.Errorf("addr: another program listens on %s already: end it, or choose another address with -addr, 127.0.0.1:0 for any free port", addr)
+	}
+	if failed := (*net.OpError)(nil); errors.As(err, &failed) {
+		err = failed.Err // the address is said already
+	}
+	return nil, fmt.Errorf("addr: cannot listen on %s: %w; choose another address with -addr", addr, err)
 }
 
 // serve answers requests until ctx is done, and then waits for those under way.
-func serve(ctx context.Context, listener net.Listener, s *settings.Settings, server *http.Server) error {
+func serve(ctx context.Context, listener net.Listener, server *http.Server) error {
 	ended := make(chan error, 1)
 	go func() {
-		if s.TLS() {
-			ended <- server.ServeTLS(listener, s.TLSCert, s.TLSKey)
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(listener, "", "")
 		} else {
 			ended <- server.Serve(listener)
 		}
@@ -121,72 +136,4 @@ func serve(ctx context.Context, listener net.Listener, s *settings.Settings, ser
 	}
 	<-ended
 	return err
-}
-
-func loadCalendar(s *settings.Settings) (*market.Calendar, error) {
-	if s.MarketCalendar == "" {
-		return market.NSE(), nil
-	}
-	data, err := os.ReadFile(s.MarketCalendar)
-	if err != nil {
-		return nil, fmt.Errorf("the market's calendar: %w", err)
-	}
-	calendar, err := market.NSE().Override(data)
-	if err != nil {
-		return nil, fmt.Errorf("the market's calendar %s: %w", s.MarketCalendar, err)
-	}
-	return calendar, nil
-}
-
-func newLog(s *settings.Settings, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: s.LogLevel, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			a.Value = slog.TimeValue(a.Value.Time().UTC())
-		}
-		return a
-	}}
-	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-// report says what the program uses, and where to find it.
-func report(w io.Writer, s *settings.Settings, calendar *market.Calendar, port int) {
-	row := func(what, value string) { fmt.Fprintf(w, "  %-9s %s\n", what, value) }
-	fmt.Fprintln(w, "Satra dashboard")
-	if s.Config != "" {
-		row("settings", s.Config)
-	}
-	for _, warning := range s.Warnings {
-		row("note", warning)
-	}
-	row("store", "memory: sessions end with this program")
-	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))
-	if s.CookieSecure() {
-		row("cookie", "__Host-satra, for HTTPS only")
-	} else {
-		row("cookie", "satra, over plain HTTP: good for trying it on this machine only")
-	}
-	row("calendar", fmt.Sprintf("%s, %s", calendar.Market(), years(calendar.Years())))
-	row("address", s.Origin(port))
-	fmt.Fprintln(w, "Open the address in a browser. Ctrl-C ends the program.")
-}
-
-// duration writes 1h0m0s as 1h.
-func duration(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if len(text) > len(zero) && text[len(text)-len(zero):] == zero {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
-}
-
-func years(covered []int) string {
-	if len(covered) == 0 {
-		return "covers no year"
-	}
-	return fmt.Sprintf("covers %v", covered)
 }
