@@ -60,6 +60,29 @@ func (s *state) mayIssue() error {
 	return nil
 }
 
+// Save saves at once what would wait for the response: a session that has begun
+// and values that were set. It is for a handler that must know before it
+// answers, or writes its own answer to the error. Without a session there is
+// nothing to save; that is no error.
+//
+// Errors: [EndedError], [ErrRetry], [ErrAmbiguous], [ErrFull], [ErrTooLarge],
+// [ErrUnavailable].
+func Save(ctx context.Context) error {
+	s := mustState(ctx)
+	s.lock()
+	defer s.unlock()
+	switch err := s.load(); {
+	case err != nil:
+		return err
+	case s.standing == live && s.fresh:
+		return s.create()
+	case s.standing == live && s.unsaved():
+		_, err := s.apply(&Change{})
+		return err
+	}
+	return nil
+}
+
 // create puts the fresh record into the store, with the values that wait.
 func (s *state) create() error {
 	rec := *s.rec
@@ -141,7 +164,8 @@ func SignOut(ctx context.Context) error {
 	}
 	if !s.fresh {
 		end := End{At: s.m.now(), Reason: ReasonSignedOut, Actor: s.rec.Principal}
-		if _, err := s.apply(&Change{End: &end}); err != nil && !isEnded(err) {
+		// Another request may have ended it, or the store swept it meanwhile.
+		if _, err := s.apply(&Change{End: &end}); err != nil && !errors.Is(err, ErrNoSession) {
 			return err
 		}
 		s.note(Event{Kind: EventEnded, Session: act.Session, Principal: act.Principal, Reason: ReasonSignedOut})

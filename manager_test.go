@@ -174,6 +174,15 @@ func TestAProblemAsAPage(t *testing.T) {
 	if got := w.Header().Get("Refresh"); got != "1" {
 		t.Errorf("a navigation that should repeat itself: got Refresh %q", got)
 	}
+	for user, want := range map[string]string{"?1": "1", "": ""} {
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-User", user)
+		w = httptest.NewRecorder()
+		satra.WriteError(w, r, satra.ErrRetry)
+		if got := w.Header().Get("Refresh"); got != want {
+			t.Errorf("a navigation with Sec-Fetch-User %q: got Refresh %q, want %q: a page repeats itself once", user, got, want)
+		}
+	}
 }
 
 func TestOptionsErrorReplacesThePage(t *testing.T) {

@@ -174,9 +174,15 @@ func (p *Problem) SetHeaders(h http.Header, r *http.Request) {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}
-	if p.Code == CodeSessionRetry && SafeMethod(r.Method) && AcceptsHTML(r) {
+	if p.Code == CodeSessionRetry && SafeMethod(r.Method) && AcceptsHTML(r) && !repeated(r) {
 		h.Set("Refresh", "1")
 	}
+}
+
+// repeated reports whether the browser says that no person caused this
+// navigation: then it is a page that repeats itself, and once is enough.
+func repeated(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-User") != "?1"
 }
 
 // AcceptsHTML reports whether the request asks for a page: a browser that

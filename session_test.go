@@ -335,6 +335,24 @@ func TestSignOutIsFinal(t *testing.T) {
 	wantStatus(t, a.browser().post("/signout"), 200)
 }
 
+// A record may be swept, or its store emptied, between the look and the end.
+func TestSignOutOfARecordThatVanishes(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	b := a.browser()
+	b.get("/start")
+	a.store.failing(func(command string) error {
+		if command == "end" {
+			return satra.ErrNotFound
+		}
+		return nil
+	})
+	resp := b.post("/signout")
+	wantStatus(t, resp, 200)
+	if got := resp.Header.Get("Set-Cookie"); !strings.Contains(got, "Max-Age=0") {
+		t.Errorf("got Set-Cookie %q, want one that deletes it", got)
+	}
+}
+
 func TestANavigationIsToldWhyAndThenBeginsAgain(t *testing.T) {
 	a := routes(newApp(t, satra.Options{IdleTimeout: 30 * time.Minute}))
 	b := a.browser()

@@ -93,7 +93,11 @@ func (a *api) csrfToken(w http.ResponseWriter, r *http.Request) error {
 	if err := a.check(unsafe); err != nil {
 		return err
 	}
-	if err := satra.Start(r.Context()); err != nil {
+	err := satra.Start(r.Context())
+	if err == nil {
+		err = satra.Save(r.Context()) // now, so that this call writes the answer if it cannot
+	}
+	if err != nil {
 		return err
 	}
 	token, err := csrf.StableToken(r.Context())

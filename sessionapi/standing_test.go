@@ -168,8 +168,10 @@ func TestWithTheStoreDownAndNoCookie(t *testing.T) {
 	for i, want := range []string{"200", "503 STORE_UNAVAILABLE", "400 BAD_REQUEST", "200", "200"} {
 		a := newApp(t, satra.Options{}, nil)
 		a.store.down = true
-		if got := a.call(calls[i], "Cookie: ", ""); inShort(got) != want {
-			t.Errorf("%s: got %s, want %s", calls[i], inShort(got), want)
+		method, name, _ := strings.Cut(calls[i], " ")
+		got := a.send(request(method, base+"/"+name, "Accept: text/html"))
+		if kind := got.Header.Get("Content-Type"); inShort(got) != want || kind != "application/json" {
+			t.Errorf("%s: got %s as %s, want %s in JSON whatever is accepted", calls[i], inShort(got), kind, want)
 		}
 	}
 }
