@@ -94,9 +94,10 @@ func (s *state) create() error {
 	}
 	sortValues(rec.Values)
 	if err := s.m.store.Create(commitContext{s}, &rec); err != nil {
-		s.sticky = storeError(err)
+		err = storeError(err)
 		s.note(Event{Kind: EventStoreFailed, Detail: "create", Err: err})
-		return s.sticky
+		s.standing, s.err, s.sticky = unusable, err, err // and the commit does not try again
+		return err
 	}
 	s.rec, s.writes, s.fresh = &rec, nil, false
 	s.cookie = s.m.setCookie(s.token, s.rec)

@@ -168,8 +168,7 @@ func TestWithTheStoreDownAndNoCookie(t *testing.T) {
 	for i, want := range []string{"200", "503 STORE_UNAVAILABLE", "400 BAD_REQUEST", "200", "200"} {
 		a := newApp(t, satra.Options{}, nil)
 		a.store.down = true
-		method, name, _ := strings.Cut(calls[i], " ")
-		got := a.send(request(method, base+"/"+name, "Accept: text/html"))
+		got := a.call(calls[i], "Accept: text/html", "")
 		if kind := got.Header.Get("Content-Type"); inShort(got) != want || kind != "application/json" {
 			t.Errorf("%s: got %s as %s, want %s in JSON whatever is accepted", calls[i], inShort(got), kind, want)
 		}
