@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/cmd/internal/chrome"
@@ -55,8 +56,14 @@ func play(t testing.TB) *stage {
 // prepare starts a dashboard and opens an empty tab.
 func prepare(t testing.TB) *stage {
 	t.Helper()
+	return prepareOn(t, memstore.New(nil))
+}
+
+// prepareOn is prepare with a store of the test's own.
+func prepareOn(t testing.TB, store satra.Store) *stage {
+	t.Helper()
 	s := &stage{t: t, clock: satratest.NewClock()}
-	site, err := web.New(memstore.New(&memstore.Options{Now: s.clock.Now}), web.Config{
+	site, err := web.New(store, web.Config{
 		IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
