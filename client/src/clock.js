@@ -22,18 +22,19 @@ export class Deadline {
 
   // take reads the end from an answer, and reports whether it was news. The
   // server told its time somewhere between asking and answer: the shorter the
-  // trip, the better it is known. An offset that cannot be true for this trip
-  // is out of date: a clock was set, or the two do not run at the same speed.
+  // trip, the better it is known. An offset that this trip proves wrong moves
+  // as far as it must: it was a guess, or a clock was set or runs too fast.
   take(session, asked, answered) {
     const told = Date.parse(session.now);
     const late = this.told - told;
     if (late > 0 && late < latest) return false; // overtaken by a newer answer
     this.told = told;
     const trip = answered - asked;
-    if (trip <= this.best || this.offset < told - answered || this.offset > told - asked) {
+    if (trip <= this.best) {
       this.best = trip;
       this.offset = told - (asked + answered) / 2;
     }
+    this.offset = Math.min(told - asked, Math.max(told - answered, this.offset));
     this.endsAt = session.expires_at === null ? Infinity : this.here(session.expires_at);
     return true;
   }

@@ -254,66 +254,84 @@ func TestNothingBreaksTheStrictestPolicy(t *testing.T) {
 	}
 }
 
-func TestTheDialogFits(t *testing.T) {
-	wide, narrow, small := chrome.Look{}, chrome.Look{Width: 360, Height: 740, Mobile: true}, chrome.Look{Width: 320, Height: 480, Mobile: true}
-	dark := func(look chrome.Look) chrome.Look {
-		look.Dark = true
-		return look
+func TestWordsCanBeReplacedLater(t *testing.T) {
+	s := play(t, "", idle(20*time.Minute))
+	s.Run(`sessionManager.setWords({ title: "Noch da?", reasons: { idle: "Zu lange still." } })`)
+	s.leap(15*time.Minute + time.Second)
+	if got := s.text("#satra-title") + " " + s.text("#satra-first"); got != "Noch da? Stay signed in" {
+		t.Errorf("got %q", got)
 	}
-	warning := func() *stage {
-		s := warned(t, "")
-		s.leap(74 * time.Second)
-		return s
+	s.leap(5 * time.Minute)
+	if got := s.text("#satra-text"); got != "Zu lange still." {
+		t.Errorf("afterwards: got %q", got)
 	}
-	limit := func() *stage {
-		return warned(t, "", func(f *fake) { f.absolute = f.now.Add(20 * time.Minute) })
-	}
-	refused := func() *stage {
-		s := warned(t, "")
-		s.answer("POST /extend", refusal(503, "STORE_UNAVAILABLE"))
-		s.Press(chrome.Enter)
-		s.Until(`document.querySelector("#satra-note").textContent`)
-		return s
-	}
-	ended := func() *stage {
-		s := warned(t, "")
-		s.change(func() { s.reason = "signed_out_elsewhere" })
-		s.leap(0)
-		return s
-	}
-	for _, c := range []struct {
-		name  string
-		stage func() *stage
-	}{{"warning", warning}, {"limit", limit}, {"refused", refused}, {"ended", ended}} {
-		s := c.stage()
-		s.fits(t, c.name+"-light-wide", wide, "", false)
-		s.fits(t, c.name+"-dark-wide", dark(wide), "", true)
-		s.fits(t, c.name+"-light-narrow", narrow, "", false)
-		s.fits(t, c.name+"-dark-narrow", dark(narrow), "", true)
-		s.fits(t, c.name+"-small", small, "", false)
-		if c.name == "warning" { // the page's own choice comes before the system's
-			s.fits(t, "theme-dark", wide, "dark", true)
-			s.fits(t, "theme-light", dark(wide), "light", false)
-		}
+	if got := chrome.Eval[string](s.Tab, `sessionManager.dialog.words.reasons.disabled`); got == "" {
+		t.Error("the other reasons are lost")
 	}
 }
 
-// fits looks at the dialog, which must lie within the viewport and have buttons
-// that a finger can hit, in the light or the dark colours.
-func (s *stage) fits(t *testing.T, name string, look chrome.Look, theme string, dark bool) {
-	t.Helper()
-	s.Run(`document.documentElement.dataset.theme = "` + theme + `"`)
-	s.Screenshot(name, look)
-	got := chrome.Eval[map[string]any](s.Tab, `(() => {
-		const d = document.querySelector("dialog"), r = d.getBoundingClientRect();
-		return { inside: r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight,
-			scrolls: d.scrollWidth > d.clientWidth || d.scrollHeight > d.clientHeight,
-			dark: getComputedStyle(d).backgroundColor !== "rgb(255, 255, 255)",
-			small: [...d.querySelectorAll("button")].filter((b) => !b.hidden && b.getBoundingClientRect().height < 44).length };
-	})()`)
-	for key, want := range map[string]any{"inside": true, "scrolls": false, "dark": dark, "small": 0.0} {
-		if got[key] != want {
-			t.Errorf("%s: %s: got %v, want %v", name, key, got[key], want)
-		}
+func TestEscapeDoesNotLoadThePage(t *testing.T) {
+	s := warned(t, "")
+	s.change(func() { s.reason = "administrator" })
+	s.leap(0)
+	s.Run(`window.old = true; window.addEventListener("beforeunload", () => { old = false; })`)
+	s.Press(chrome.Escape)
+	s.Press(chrome.Escape)
+	if !s.dialogIsOpen() || !chrome.Eval[bool](s.Tab, `old`) {
+		t.Error("Escape has closed the dialog or loads the page")
+	}
+}
+
+func TestTheDialogDoesNotCloseUnasked(t *testing.T) {
+	s := warned(t, "")
+	s.Run(`document.querySelector("dialog").close()`) // as a gesture of going back may do
+	s.Until(`document.querySelector("dialog").matches(":modal")`)
+	if got := s.focused(); got != "satra-first" {
+		t.Errorf("focus: got #%s", got)
+	}
+	s.Press(chrome.Enter)
+	s.Until(`!document.querySelector("dialog")`)
+	if got := s.focused(); got != "field" {
+		t.Errorf("focus afterwards: got #%s, want #field", got)
+	}
+}
+
+func TestTheFirstTimeIsReadOutAsItIs(t *testing.T) {
+	s := play(t, "", idle(20*time.Minute))
+	s.leap(15*time.Minute + 55*time.Second + 100*time.Millisecond)
+	s.Until(`document.querySelector("dialog")?.open`)
+	if got := s.text("#satra-spoken"); got != "4 minutes 5 seconds left" && got != "4 minutes 4 seconds left" {
+		t.Errorf("read out: got %q, want 4 minutes 5 seconds left", got)
+	}
+}
+
+func TestTheEndIsReadOutOnce(t *testing.T) {
+	// A dialog that opens is read out by its label and description.
+	s := play(t, "")
+	s.change(func() { s.reason = "administrator" })
+	s.leap(0)
+	if got := s.text("#satra-spoken"); got != "" {
+		t.Errorf("a dialog that opens: got %q as well", got)
+	}
+	// One that is open already has to say it.
+	s = warned(t, "")
+	s.change(func() { s.reason = "administrator" })
+	s.leap(0)
+	if got := s.text("#satra-spoken"); got != "Your session has ended. An administrator has ended it." {
+		t.Errorf("a dialog that is open: got %q", got)
+	}
+}
+
+func TestOneClockTicks(t *testing.T) {
+	s := warned(t, "", func(f *fake) { f.absolute = f.now.Add(20*time.Minute + 30*time.Second) })
+	s.leap(time.Minute)
+	s.Press(chrome.Enter) // from now on in other words
+	s.Until(`document.querySelector("#satra-text")?.textContent.includes("cannot be extended")`)
+	s.StopTime()
+	s.pass(2 * time.Second)
+	s.Run(`window.ticks = 0; { const d = document.querySelector("#satra-digits"); new MutationObserver((all) => { ticks += all.length / 2; }).observe(d, { childList: true }); }`)
+	s.pass(10 * time.Second)
+	if got := chrome.Eval[float64](s.Tab, `ticks`); got > 11 {
+		t.Errorf("got %.1f changes of the countdown in 10 s, want 10", got)
 	}
 }

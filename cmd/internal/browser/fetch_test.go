@@ -20,6 +20,7 @@ func (s *stage) outcome(call string) string {
 }
 
 func TestTheTokenIsAttached(t *testing.T) {
+	s := play(t, "")
 	for _, c := range []struct{ what, call, body string }{
 		{"options", `"/echo", { method: "POST", body: "text" }`, "text"},
 		{"lower case", `"/echo", { method: "post", body: "text" }`, "text"},
@@ -32,25 +33,23 @@ func TestTheTokenIsAttached(t *testing.T) {
 		{"addCSRFToken", `"/echo", sessionManager.addCSRFToken({ method: "POST", body: "text" })`, "text"},
 		{"a Blob", `"/echo", { method: "PATCH", body: new Blob(["text"]) }`, "text"},
 	} {
-		t.Run(c.what, func(t *testing.T) {
-			s := play(t, "")
-			if got := s.outcome(c.call); !strings.HasPrefix(got, "200 ") {
-				t.Fatalf("got %s", got)
-			}
-			s.mustSee(1)
-			r := s.lastEcho()
-			if r.Header.Get("X-CSRF-Token") != s.token {
-				t.Errorf("token: got %q, want %q", r.Header.Get("X-CSRF-Token"), s.token)
-			}
-			if strings.Contains(c.call, "X-Own") && r.Header.Get("X-Own") != "1" {
-				t.Error("the caller's own header is lost")
-			}
-			if !strings.Contains(r.Body, c.body) {
-				t.Errorf("body: got %q, want %q in it", r.Body, c.body)
-			}
-			s.wantCount("GET", "/csrf-token", 0)
-		})
+		before := len(s.echoes())
+		if got := s.outcome(c.call); !strings.HasPrefix(got, "200 ") {
+			t.Fatalf("%s: got %s", c.what, got)
+		}
+		s.mustSee(before + 1)
+		r := s.lastEcho()
+		if r.Header.Get("X-CSRF-Token") != s.token {
+			t.Errorf("%s: token: got %q, want %q", c.what, r.Header.Get("X-CSRF-Token"), s.token)
+		}
+		if strings.Contains(c.call, "X-Own") && r.Header.Get("X-Own") != "1" {
+			t.Errorf("%s: the caller's own header is lost", c.what)
+		}
+		if !strings.Contains(r.Body, c.body) {
+			t.Errorf("%s: body: got %q, want %q in it", c.what, r.Body, c.body)
+		}
 	}
+	s.wantCount("GET", "/csrf-token", 0)
 }
 
 // echoes are the requests that reached the application's route.
@@ -265,93 +264,6 @@ func TestAnAbortIsTheCallers(t *testing.T) {
 	}
 }
 
-func TestAClickMeantForAnotherIsNotSent(t *testing.T) {
-	changes := map[string]func(*fake){
-		"another principal":       func(f *fake) { f.principal = "bob" },
-		"another session":         func(f *fake) { f.id = "BBBBBBBBBBBBBBBBBBBBBB" },
-		"a guest's since signing": func(f *fake) { f.principal = "" },
-	}
-	for name, change := range changes {
-		t.Run(name, func(t *testing.T) {
-			s := play(t, "")
-			s.change(func() {
-				change(s.fake)
-				s.newToken()
-			})
-			// The token of the page is refused; with the new one the click would
-			// be somebody else's.
-			if got := s.outcome(`"/echo", { method: "POST", body: "sell" }`); !strings.HasPrefix(got, "403") {
-				t.Errorf("got %s, want the refusal", got)
-			}
-			s.mustSee(1)
-			s.wantEvents("sessionChanged")
-			if d := s.events()[0].Detail.Session; d == nil || d.ID != s.id || d.Principal != s.principal {
-				t.Errorf("detail: got %+v", d)
-			}
-			if got := s.outcome(`"/echo", { method: "POST", body: "sell" }`); got != "throws SessionChangedError" {
-				t.Errorf("got %s, want throws SessionChangedError", got)
-			}
-			s.mustSee(1)
-			if chrome.Eval[bool](s.Tab, `sessionManager.extendSession()`) || s.count("POST", "/extend") > 0 {
-				t.Error("somebody else's session was extended")
-			}
-			s.wantEvents("sessionChanged")
-		})
-	}
-}
-
-func TestARetryMeantForAnotherIsNotSent(t *testing.T) {
-	s := play(t, "")
-	s.change(func() { s.principal = "bob" })
-	s.answer("POST /echo", refusal(409, "SESSION_RETRY"))
-	if got := s.outcome(`"/echo", { method: "POST", body: "sell" }`); !strings.HasPrefix(got, "409") {
-		t.Errorf("got %s, want the refusal", got)
-	}
-	s.mustSee(1)
-	s.wantEvents("sessionChanged")
-}
-
-func TestAPageWithoutATokenGetsOne(t *testing.T) {
-	s := play(t, "bare")
-	if got := s.outcome(`"/echo", { method: "POST" }`); !strings.HasPrefix(got, "200") {
-		t.Fatalf("got %s", got)
-	}
-	s.wantCount("GET", "/csrf-token", 1)
-
-	// It is asked for once, and not used if it is another account's by then.
-	late := play(t, "bare")
-	late.change(func() { late.principal = "bob" })
-	if got := late.outcome(`"/echo", { method: "POST" }`); got != "throws SessionChangedError" {
-		t.Errorf("got %s, want throws SessionChangedError", got)
-	}
-	late.mustSee(0)
-}
-
-func TestAGuestsFirstClickStartsASession(t *testing.T) {
-	s := play(t, "bare", func(f *fake) { f.id, f.principal = "", "" })
-	if got := s.outcome(`"/echo", { method: "POST" }`); !strings.HasPrefix(got, "200") {
-		t.Fatalf("got %s", got)
-	}
-	s.wantEvents()
-}
-
-func TestAdoptSession(t *testing.T) {
-	s := play(t, "")
-	s.change(func() {
-		s.id, s.principal = "BBBBBBBBBBBBBBBBBBBBBB", "bob"
-		s.newToken()
-	})
-	s.Run(`sessionManager.checkSession()`)
-	s.wantEvents("sessionChanged")
-	if !chrome.Eval[bool](s.Tab, `sessionManager.adoptSession()`) {
-		t.Error("adoptSession: got false")
-	}
-	if got := s.outcome(`"/echo", { method: "POST" }`); !strings.HasPrefix(got, "200") {
-		t.Errorf("got %s, want 200", got)
-	}
-	s.Until(`!document.querySelector("dialog")`)
-}
-
 func TestActivityAndBackgroundAreTold(t *testing.T) {
 	s := play(t, "")
 	want := func(what, activity, background string) {
@@ -375,4 +287,58 @@ func TestActivityAndBackgroundAreTold(t *testing.T) {
 	s.pass(6 * time.Second)
 	s.outcome(`"/echo"`)
 	want("long after a click", "", "")
+}
+
+func TestTheTokenFollowsNoRedirectToAnotherOrigin(t *testing.T) {
+	s := play(t, "")
+	reached := make(chan string, 10)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached <- r.Method
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "*")
+	}))
+	defer other.Close()
+	away := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	}
+	s.answer("POST /echo", away)
+	s.answer("GET /echo", away, away)
+	s.Expect("Unsafe attempt to load URL")
+	for _, call := range []string{`"/echo", { method: "POST" }`, `"/echo", sessionManager.addCSRFToken()`} {
+		if got := s.outcome(call); got != "throws TypeError" || len(reached) > 0 {
+			t.Errorf("%s: got %s, and the other origin was asked %d times", call, got, len(reached))
+		}
+	}
+	// What carries no token goes where it likes.
+	if got := s.outcome(`"/echo"`); !strings.HasPrefix(got, "200") || len(reached) != 1 {
+		t.Errorf("got %s, and the other origin was asked %d times, want once", got, len(reached))
+	}
+	// Within the origin it is followed.
+	s.answer("POST /echo", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/echo", http.StatusTemporaryRedirect)
+	})
+	if got := s.outcome(`"/echo", { method: "POST", body: "text" }`); !strings.HasPrefix(got, "200") {
+		t.Errorf("within the origin: got %s", got)
+	}
+}
+
+func TestOptionsWithAnEarlierTokenAreOurs(t *testing.T) {
+	s := play(t, "")
+	s.Run(`window.options = sessionManager.addCSRFToken({ method: "POST" })`)
+	s.change(s.newToken)
+	s.Run(`sessionManager.refreshCSRFToken()`)
+	if got := s.outcome(`"/echo", options`); !strings.HasPrefix(got, "200") {
+		t.Errorf("got %s, want 200", got)
+	}
+	s.mustSee(1)
+	got := make(chan string, 2)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		got <- r.Header.Get("X-CSRF-Token") + r.Header.Get("Access-Control-Request-Headers")
+	}))
+	defer other.Close()
+	s.outcome(fmt.Sprintf(`%q, options`, other.URL))
+	if token := <-got; token != "" {
+		t.Errorf("another origin was sent %q", token)
+	}
 }
