@@ -20,12 +20,12 @@ import (
 
 func TestThePictureInTheReadme(t *testing.T) {
 	s := play(t)
-	for _, symbol := range []string{"NIFTY 50", "RELIANCE", "HDFCBANK", "INFY"} {
+	for _, symbol := range []string{"NIFTY 50", "RELIANCE", "HDFCBANK", "INFY", "M&M"} {
 		s.pick(symbol)
 	}
 	s.open("/")
 	s.Settle(`document.getElementById("session-bar").dataset.remaining`)
-	png := s.Screenshot("dashboard", chrome.Look{Width: 1120, Height: 700})
+	png := s.Screenshot("dashboard", chrome.Look{Width: 1120, Height: 932})
 	if len(png) >= 150_000 {
 		t.Errorf("the picture has %d bytes, want less than 150 kB", len(png))
 	}
@@ -76,7 +76,7 @@ func TestTheDialogOnThePageInEveryLook(t *testing.T) {
 	s := play(t)
 	s.clock.Advance(idle - 4*time.Minute)
 	s.Run(`sessionManager.refreshSessionInfo()`)
-	s.wantText(".satra-dialog", "Stay signed in")
+	s.wantText(".satra-dialog", "Keep this session")
 	s.wantLooks("dialog")
 }
 

@@ -68,7 +68,10 @@ func TestTheWarningComesAndStayingExtends(t *testing.T) {
 		t.Fatalf("the warning is there six minutes before the end: %s", s.text(".satra-dialog"))
 	}
 	s.pass(66 * time.Second)
-	s.wantText(".satra-dialog", "Stay signed in")
+	s.wantText(".satra-dialog", "Keep this session")
+	if got := s.text(".satra-dialog"); strings.Contains(got, "sign") || strings.Contains(got, "account") {
+		t.Errorf("a guest is told of an account: %s", got)
+	}
 	s.wantText(".satra-digits", "4:5")
 	s.Click(".satra-first")
 	s.Settle(`!document.querySelector(".satra-dialog")`)

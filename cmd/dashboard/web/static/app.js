@@ -16,6 +16,16 @@
   const extend = document.querySelector("#extend-form button");
   const warnBelow = 300; // seconds
 
+  // A guest has no account, and is not told of one.
+  if (!document.querySelector('meta[name="satra-principal"]').content) {
+    manager.setWords({
+      warning: "You have not been active for a while. Your session will soon end, and its watchlist and theme with it.",
+      limit: "It reaches its longest duration and cannot be extended. Its watchlist and theme end with it.",
+      stay: "Keep this session",
+      leave: "End session",
+    });
+  }
+
   const pad = (n) => String(n).padStart(2, "0");
   const clock = (seconds) => {
     const h = Math.floor(seconds / 3600), m = Math.floor(seconds / 60) % 60, s = seconds % 60;
