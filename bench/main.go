@@ -30,7 +30,7 @@ var rows = []struct{ benchmark, what string }{
 }
 
 // A sample is what one package needed, one value a run.
-type sample struct{ ns, allocs, writes []float64 }
+type sample struct{ cpu, allocs, writes []float64 }
 
 func table(args []string, out io.Writer) error {
 	if len(args) != 1 {
@@ -57,7 +57,7 @@ func table(args []string, out io.Writer) error {
 		}
 		samples[benchmark][subject].add(fields)
 	}
-	fmt.Fprintln(out, "| what | package | time | allocations | Satra is |\n|---|---|---:|---:|---:|")
+	fmt.Fprintln(out, "| what | package | CPU time | allocations | Satra is |\n|---|---|---:|---:|---:|")
 	for _, row := range rows {
 		for _, subject := range order[row.benchmark] {
 			fmt.Fprintln(out, line(row.what, subject, samples[row.benchmark][subject], samples[row.benchmark]["satra"]))
@@ -68,11 +68,11 @@ func table(args []string, out io.Writer) error {
 
 // line is one row of the table: medians, and how many times Satra is faster.
 func line(what, subject string, s, ours *sample) string {
-	cost, ratio := duration(median(s.ns)), ""
+	cost, ratio := duration(median(s.cpu)), ""
 	if len(s.writes) > 0 {
-		cost = fmt.Sprintf("%.2g writes", median(s.writes))
+		cost = fmt.Sprintf("%.3g writes", median(s.writes))
 	} else if subject != "satra" && ours != nil {
-		ratio = fmt.Sprintf("%.1f×", median(s.ns)/median(ours.ns))
+		ratio = fmt.Sprintf("%.2g×", median(s.cpu)/median(ours.cpu))
 	}
 	return fmt.Sprintf("| %s | %s | %s | %.0f | %s |", what, subject, cost, median(s.allocs), ratio)
 }
@@ -99,8 +99,8 @@ func (s *sample) add(fields []string) {
 			continue
 		}
 		switch fields[i+1] {
-		case "ns/op":
-			s.ns = append(s.ns, v)
+		case "cpu-ns/op":
+			s.cpu = append(s.cpu, v)
 		case "allocs/op":
 			s.allocs = append(s.allocs, v)
 		case "writes/100":
