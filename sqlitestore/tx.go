@@ -1,0 +1,175 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/satra-sessions/satra"
+)
+
+// A tx is a transaction in which changes are judged one after the other, each
+// on what those before have made of the records. Rows are written when all
+// are judged, or when a query needs them. It is the writer's alone.
+type tx struct {
+	s         *Store
+	state     state
+	rows      map[satra.ID]*row
+	order     []*row
+	notices   []satra.Notice
+	err       error // of the database: the whole transaction fails with it
+	committed bool
+}
+
+// A row is a record that the transaction has looked at.
+type row struct {
+	id      satra.ID
+	now     *satra.Record // nil: there is none
+	end     uint64        // the serial number of its end, if that is in this transaction
+	dirty   bool          // not as the file has it
+	changed bool          // was dirty, or is
+}
+
+// run judges the changes and writes what has become of the rows, the touches
+// that wait among them.
+func (t *tx) run(ops []*op) error {
+	for _, id := range t.s.cache.touched() {
+		t.load(id)
+	}
+	for _, o := range ops {
+		if o.err = o.run(t); t.err != nil {
+			return t.err
+		}
+	}
+	t.flush()
+	if t.state != t.s.state {
+		t.exec(t.s.statements.setState, t.state.serial, t.state.everybody)
+	}
+	return t.err
+}
+
+// fail notes an error of the database, and reports whether there is one.
+func (t *tx) fail(err error) bool {
+	if t.err == nil {
+		t.err = err
+	}
+	return t.err != nil
+}
+
+func (t *tx) exec(stmt *sql.Stmt, args ...any) int {
+	if t.err != nil {
+		return 0
+	}
+	result, err := stmt.ExecContext(context.Background(), args...)
+	if t.fail(err) {
+		return 0
+	}
+	n, err := result.RowsAffected()
+	t.fail(err)
+	return int(n)
+}
+
+// load returns the record as it is in this transaction, with the touches
+// that wait.
+func (t *tx) load(id satra.ID) *row {
+	if w := t.rows[id]; w != nil {
+		return w
+	}
+	w := &row{id: id}
+	t.rows[id] = w
+	t.order = append(t.order, w)
+	r, touch := t.s.cache.shard(id).take(id)
+	if r == nil {
+		r = t.read(id)
+	}
+	if r != nil {
+		w.now = touch.on(r)
+		w.dirty = !touch.seen.IsZero() && r.Ended == nil
+		w.changed = w.dirty
+	}
+	return w
+}
+
+func (t *tx) read(id satra.ID) *satra.Record {
+	if t.err != nil {
+		return nil
+	}
+	var principal string
+	var packed []byte
+	err := t.s.statements.find.QueryRowContext(context.Background(), id[:]).Scan(&principal, &packed)
+	if errors.Is(err, sql.ErrNoRows) || t.fail(err) {
+		return nil
+	}
+	r, err := unpack(id, principal, packed)
+	t.fail(err)
+	return r
+}
+
+// put makes r the record of its ID.
+func (t *tx) put(r *satra.Record) {
+	w := t.load(r.ID)
+	if r.Ended != nil && (w.now == nil || w.now.Ended == nil) {
+		t.state.serial++
+		w.end = t.state.serial
+		t.notices = append(t.notices, satra.Notice{ID: r.ID, Reason: r.Ended.Reason})
+	}
+	w.now, w.dirty, w.changed = r, true, true
+}
+
+// remove removes a record.
+func (t *tx) remove(id satra.ID) {
+	w := t.load(id)
+	w.now, w.dirty, w.changed = nil, true, true
+}
+
+// flush writes the rows that are not as the file has them.
+func (t *tx) flush() {
+	for _, w := range t.order {
+		if !w.dirty {
+			continue
+		}
+		w.dirty = false
+		if r := w.now; r == nil {
+			t.exec(t.s.statements.remove, w.id[:])
+		} else {
+			t.exec(t.s.statements.put, w.id[:], []byte(r.Principal), overAt(r), w.end, pack(r))
+		}
+	}
+}
+
+// ids flushes the rows and returns the IDs that a query finds.
+func (t *tx) ids(stmt *sql.Stmt, args ...any) []satra.ID {
+	if t.flush(); t.err != nil {
+		return nil
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if t.fail(err) {
+		return nil
+	}
+	defer rows.Close()
+	var ids []satra.ID
+	for rows.Next() {
+		var id []byte
+		if t.fail(rows.Scan(&id)) {
+			return nil
+		}
+		if len(id) != len(satra.ID{}) {
+			t.fail(errDamaged)
+			return nil
+		}
+		ids = append(ids, satra.ID(id))
+	}
+	t.fail(rows.Err())
+	return ids
+}
+
+// settle gives the rows back to the cache, after the transaction.
+func (t *tx) settle() {
+	for _, w := range t.order {
+		r, known := w.now, !w.changed && t.err == nil
+		if !t.committed && !known {
+			r = nil
+		}
+		t.s.cache.shard(w.id).settle(w.id, r, t.committed)
+	}
+}

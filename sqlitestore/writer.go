@@ -1,0 +1,261 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/satra-sessions/satra"
+)
+
+// flushEvery is how long a touch waits to be written.
+const flushEvery = time.Second
+
+// statements are the writer's, prepared once.
+type statements struct {
+	begin, commit, rollback        *sql.Stmt
+	dataVersion, state, setState   *sql.Stmt
+	find, put, remove              *sql.Stmt
+	members, everybody, over       *sql.Stmt
+	principal, setPrincipal, ended *sql.Stmt
+	forget                         *sql.Stmt
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	st := &s.statements
+	for query, into := range map[string]**sql.Stmt{
+		`BEGIN IMMEDIATE`:                     &st.begin,
+		`COMMIT`:                              &st.commit,
+		`ROLLBACK`:                            &st.rollback,
+		`PRAGMA data_version`:                 &st.dataVersion,
+		`SELECT serial, everybody FROM state`: &st.state,
+		`UPDATE state SET serial = ?, everybody = ?`:                   &st.setState,
+		`SELECT principal, record FROM sessions WHERE id = ?`:          &st.find,
+		`DELETE FROM sessions WHERE id = ?`:                            &st.remove,
+		`SELECT epoch, disabled FROM principals WHERE name = ?`:        &st.principal,
+		`SELECT id FROM sessions WHERE over < ? ORDER BY over LIMIT ?`: &st.over,
+		`INSERT INTO sessions (id, principal, over, ended, record) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET principal = excluded.principal, over = excluded.over,
+			ended = excluded.ended, record = excluded.record`: &st.put,
+		`SELECT id FROM sessions WHERE principal = ? AND principal <> x'' AND ended = 0 AND over > ?`:      &st.members,
+		`SELECT id FROM sessions WHERE id > ? AND ended = 0 AND over > ? ORDER BY id LIMIT ?`:              &st.everybody,
+		`SELECT id, principal, record FROM sessions WHERE ended > ? AND ended <= ? ORDER BY ended LIMIT ?`: &st.ended,
+		`INSERT INTO principals (name, epoch, at, disabled) VALUES (?, ?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, at = excluded.at, disabled = excluded.disabled`: &st.setPrincipal,
+		`DELETE FROM principals WHERE name IN
+			(SELECT name FROM principals WHERE disabled = 0 AND at < ? ORDER BY at LIMIT ?)`: &st.forget,
+	} {
+		var err error
+		if *into, err = s.conn.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A state is what the file keeps of all sessions together.
+type state struct {
+	serial    uint64 // counts ends and epochs
+	everybody uint64 // the epoch that all sessions were ended in last
+}
+
+// write is the writer: it takes all changes that wait into one transaction, and
+// looks now and then for what others wrote.
+func (s *Store) write() {
+	defer close(s.closed)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.queue.wake:
+			s.writeSome()
+		case <-tick.C:
+			if s.cache.touches.Load() > 0 && s.mono()-s.flushed >= flushEvery {
+				s.writeBatch(nil)
+			} else {
+				s.look(context.Background()) // if it fails, the cache is not used
+			}
+		case <-s.closing:
+			s.queue.close()
+			for s.writeSome() {
+			}
+			if s.cache.touches.Load() > 0 {
+				s.writeBatch(nil)
+			}
+			return
+		}
+	}
+}
+
+// writeSome writes what waits, and reports whether anything did. When a batch
+// fails before its commit, nothing of it was done: then each change is tried by
+// itself, so that one for which there is no room takes no other with it.
+func (s *Store) writeSome() bool {
+	ops := s.queue.take(s.maxBatch)
+	if len(ops) == 0 {
+		return false
+	}
+	err := s.writeBatch(ops)
+	var early *earlyError
+	if len(ops) > 1 && errors.As(err, &early) {
+		for _, o := range ops {
+			s.answer([]*op{o}, s.writeBatch([]*op{o}))
+		}
+		return true
+	}
+	s.answer(ops, err)
+	return true
+}
+
+func (s *Store) answer(ops []*op, err error) {
+	for _, o := range ops {
+		if err != nil {
+			o.err = fmt.Errorf("sqlitestore: %s: %w", s.path, unavailable("write", err))
+		}
+		close(o.done)
+	}
+}
+
+// An earlyError is one of a statement within a transaction that was rolled
+// back.
+type earlyError struct{ error }
+
+func (e *earlyError) Unwrap() error { return e.error }
+
+// writeBatch runs the changes in one transaction. Each is judged by itself:
+// one that is refused leaves no trace. What is returned is the error of all; the
+// changes hold their own.
+func (s *Store) writeBatch(ops []*op) error {
+	ctx := context.Background()
+	s.flushed = s.mono()
+	if _, err := s.statements.begin.ExecContext(ctx); err != nil {
+		return err
+	}
+	t := &tx{s: s, state: s.state, rows: map[satra.ID]*row{}}
+	defer t.settle()
+	err := s.look(ctx)
+	t.state = s.state
+	if err == nil {
+		err = t.run(ops)
+	}
+	if err != nil {
+		s.rollback(ctx)
+		return &earlyError{err}
+	}
+	// Nobody else can have written since BEGIN, nor before COMMIT.
+	s.verified.Store(int64(s.mono()))
+	if _, err := s.statements.commit.ExecContext(ctx); err != nil {
+		s.rollback(ctx)
+		if isFull(err) {
+			return &earlyError{err} // the mark that ends a transaction was not written
+		}
+		s.dataVersion = unknown
+		s.cache.drop()
+		return err
+	}
+	s.state = t.state
+	s.heard = max(s.heard, t.state.serial)
+	t.committed = true
+	s.watchers.tell(t.notices...)
+	return nil
+}
+
+// rollback ends the transaction, if SQLite has not done that by itself: then it
+// says that there is none, which is as good.
+func (s *Store) rollback(ctx context.Context) { s.statements.rollback.ExecContext(ctx) }
+
+// isFull reports whether there was no room on the disk, or in the file.
+func isFull(err error) bool {
+	const sqliteFull = 13
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqliteFull
+}
+
+// unknown is no version of a file.
+const unknown = -1
+
+// look finds out whether another process has written to the file since the last
+// time. If so, the cache is dropped, and watchers are told of the ends.
+func (s *Store) look(ctx context.Context) error {
+	before := s.mono()
+	var version int64
+	if err := s.statements.dataVersion.QueryRowContext(ctx).Scan(&version); err != nil {
+		return err
+	}
+	if version != s.dataVersion {
+		s.dataVersion = unknown
+		s.cache.drop()
+		if err := s.absorb(ctx); err != nil {
+			return err
+		}
+		s.dataVersion = version
+	}
+	s.verified.Store(int64(before))
+	return nil
+}
+
+// begin reads what the file says of all sessions together. Of ends that are
+// older nobody is told.
+func (s *Store) begin(ctx context.Context) error {
+	if err := s.readState(ctx); err != nil {
+		return err
+	}
+	s.heard, s.dataVersion = s.state.serial, unknown
+	return s.look(ctx)
+}
+
+func (s *Store) readState(ctx context.Context) error {
+	return s.statements.state.QueryRowContext(ctx).Scan(&s.state.serial, &s.state.everybody)
+}
+
+// absorb reads what somebody else may have changed, and tells of new ends.
+func (s *Store) absorb(ctx context.Context) error {
+	if err := s.readState(ctx); err != nil {
+		return err
+	}
+	upTo := s.state.serial
+	if upTo == s.heard {
+		return nil
+	}
+	rows, err := s.statements.ended.QueryContext(ctx, s.heard, upTo, maxNotices+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var notices []satra.Notice
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return err
+		}
+		if r.Ended != nil {
+			notices = append(notices, satra.Notice{ID: r.ID, Reason: r.Ended.Reason})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if len(notices) > maxNotices {
+		notices = []satra.Notice{{Gap: true}}
+	}
+	s.heard = upTo
+	s.watchers.tell(notices...)
+	return nil
+}
+
+// scan reads a row of ID, principal and record.
+func scan(rows *sql.Rows) (*satra.Record, error) {
+	var id, packed []byte
+	var principal string
+	if err := rows.Scan(&id, &principal, &packed); err != nil {
+		return nil, err
+	}
+	if len(id) != len(satra.ID{}) {
+		return nil, errDamaged
+	}
+	return unpack(satra.ID(id), principal, packed)
+}
