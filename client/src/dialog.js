@@ -139,22 +139,18 @@ export class Dialog {
   }
 
   show() {
-    if (!this.element.isConnected) {
-      this.before = document.activeElement;
-      document.body.append(this.element);
-    }
+    if (!this.element.isConnected) document.body.append(this.element);
     if (!this.element.open) this.element.showModal();
     this.first.focus();
   }
 
   close() {
     this.env.clearTimeout(this.timer);
-    const { element, before } = this;
+    const { element } = this;
     if (!element) return;
     this.element = null;
-    element.close();
+    element.close(); // which gives the focus back
     element.remove();
-    before?.focus?.({ preventScroll: true });
   }
 
   // act does what was chosen. It is not the click that closes the dialog but

@@ -131,15 +131,27 @@ func TestAnAnswerToAnEarlierSessionIsNobodys(t *testing.T) {
 	ended := func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, 401, map[string]any{"status": "error", "code": "SESSION_EXPIRED", "reason": "idle", "message": "Over."})
 	}
-	for _, c := range []struct{ method, path, call string }{
-		{"GET", "/info", `sessionManager.refreshSessionInfo()`},
-		{"POST", "/extend", `sessionManager.extendSession()`},
-		{"POST", "/echo", `sessionManager.fetch("/echo", { method: "POST" })`},
+	for _, c := range []struct {
+		method, path, call string
+		ended              bool
+	}{
+		{"GET", "/info", `sessionManager.refreshSessionInfo()`, true},
+		{"GET", "/info", `sessionManager.refreshSessionInfo()`, false},
+		{"POST", "/extend", `sessionManager.extendSession()`, true},
+		{"POST", "/extend", `sessionManager.extendSession()`, false},
+		{"POST", "/echo", `sessionManager.fetch("/echo", { method: "POST" })`, true},
 	} {
 		s := play(t, "")
-		release := s.late(c.method+" "+c.path, ended)
+		alive := s.session()
+		release := s.late(c.method+" "+c.path, func(w http.ResponseWriter, r *http.Request) {
+			if c.ended {
+				ended(w, r)
+				return
+			}
+			reply(w, 200, map[string]any{"status": "success", "session": alive})
+		})
 		before := s.count(c.method, c.path)
-		s.Run(`window.old = ` + c.call + `.catch((e) => e.name); 0`)
+		s.Run(`window.old = Promise.resolve(` + c.call + `).catch((e) => e.name); 0`)
 		s.Wait(c.path, func() bool { return s.count(c.method, c.path) == before+1 })
 		s.change(func() {
 			s.id, s.principal = "BBBBBBBBBBBBBBBBBBBBBB", "bob"

@@ -82,6 +82,24 @@ func TestExtendingIsThrottled(t *testing.T) {
 	}
 }
 
+func TestInputIsHeardOnceASecond(t *testing.T) {
+	s := play(t, "")
+	s.StopTime()
+	s.pass(2 * time.Second)
+	s.Press("x")
+	first := chrome.Eval[float64](s.Tab, `sessionManager.lastInput`)
+	s.Advance(900 * time.Millisecond)
+	s.Press("x")
+	if got := chrome.Eval[float64](s.Tab, `sessionManager.lastInput`); got != first {
+		t.Errorf("heard again after %.0f ms", got-first)
+	}
+	s.Advance(200 * time.Millisecond)
+	s.Press("x")
+	if got := chrome.Eval[float64](s.Tab, `sessionManager.lastInput`); got == first {
+		t.Error("not heard after 1100 ms")
+	}
+}
+
 func TestNothingIsExtendedRightAfterThePageWasLoaded(t *testing.T) {
 	s := play(t, "")
 	s.Click("#button")
@@ -114,8 +132,7 @@ func TestWhatCannotBeMovedIsNotExtended(t *testing.T) {
 
 func TestTheDialogIsNotAnsweredByMovingAbout(t *testing.T) {
 	s := play(t, "", idle(20*time.Minute))
-	s.StopTime()
-	s.pass(16 * time.Minute)
+	s.leap(16 * time.Minute)
 	s.Until(`document.querySelector("dialog").open`)
 	s.Press("x")
 	s.ClickAt(5, 5)

@@ -101,18 +101,22 @@ func TestTheDialogClosesOnlyWhenTheServerHasConfirmed(t *testing.T) {
 	s.Press(chrome.Enter)
 	s.Press(chrome.Escape)
 	s.Press(chrome.Escape)
-	if !s.dialogIsOpen() || s.count("POST", "/extend") != 1 {
-		t.Errorf("while waiting: open %v, %d requests", s.dialogIsOpen(), s.count("POST", "/extend"))
+	s.Click("#satra-second")
+	if !s.dialogIsOpen() || s.count("POST", "/extend") != 1 || s.count("POST", "/clear") != 0 {
+		t.Errorf("while waiting: open %v, %d and %d requests", s.dialogIsOpen(), s.count("POST", "/extend"), s.count("POST", "/clear"))
+	}
+	if got := chrome.Eval[string](s.Tab, `[...document.querySelectorAll("dialog button")].map((b) => b.getAttribute("aria-disabled")).join()`); got != "true,true" {
+		t.Errorf("aria-disabled while waiting: got %s", got)
 	}
 	close(release)
 	s.Until(`document.querySelector("#satra-note").textContent !== ""`)
 	if got := s.text("#satra-note"); !strings.Contains(got, "try again") {
 		t.Errorf("note: got %q", got)
 	}
-	if s.focused() != "satra-first" {
+	if s.focused() != "satra-second" { // where it was: a disabled button would have lost it
 		t.Errorf("focus: got #%s", s.focused())
 	}
-	s.Press(chrome.Enter)
+	s.Press(chrome.Escape)
 	s.Until(`!document.querySelector("dialog")`)
 }
 
@@ -274,7 +278,10 @@ func TestEscapeDoesNotLoadThePage(t *testing.T) {
 	s := warned(t, "")
 	s.change(func() { s.reason = "administrator" })
 	s.leap(0)
-	s.Run(`window.old = true; window.addEventListener("beforeunload", () => { old = false; })`)
+	s.Run(`window.old = true;
+		window.addEventListener("beforeunload", () => { old = false; });
+		document.querySelector("dialog").addEventListener("close", () => { old = false; });`)
+	s.Press(chrome.Escape)
 	s.Press(chrome.Escape)
 	s.Press(chrome.Escape)
 	if !s.dialogIsOpen() || !chrome.Eval[bool](s.Tab, `old`) {

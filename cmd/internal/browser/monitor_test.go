@@ -53,7 +53,8 @@ func TestTheServersClockIsUsed(t *testing.T) {
 func TestTheWarningComesOncePerTransition(t *testing.T) {
 	s := play(t, "dialog=off", idle(20*time.Minute))
 	s.StopTime()
-	s.pass(14*time.Minute + 55*time.Second)
+	s.leap(14 * time.Minute)
+	s.pass(55 * time.Second)
 	s.wantEvents()
 	s.pass(10 * time.Second)
 	s.wantEvents("sessionWarning")
@@ -66,7 +67,8 @@ func TestTheWarningComesOncePerTransition(t *testing.T) {
 	s.change(func() { s.seenAt = s.now }) // somebody is active elsewhere
 	s.pass(31 * time.Second)
 	s.wantEvents("sessionWarning", "sessionRestored")
-	s.pass(15 * time.Minute)
+	s.leap(14 * time.Minute)
+	s.pass(time.Minute)
 	s.wantEvents("sessionWarning", "sessionRestored", "sessionWarning")
 }
 
@@ -74,7 +76,7 @@ func TestNothingIsShownBeforeTheServerWasAsked(t *testing.T) {
 	s := play(t, "dialog=off", idle(20*time.Minute))
 	s.Run(`sessionManager.startSessionMonitoring(3600e3)`)
 	s.StopTime()
-	s.pass(10 * time.Minute)
+	s.leap(10 * time.Minute)
 	s.change(func() { s.seenAt = s.now })
 	before := s.count("GET", "/info")
 	s.pass(6 * time.Minute)
@@ -85,7 +87,8 @@ func TestNothingIsShownBeforeTheServerWasAsked(t *testing.T) {
 func TestTheEndIsToldOnce(t *testing.T) {
 	s := play(t, "", idle(20*time.Minute))
 	s.StopTime()
-	s.pass(20*time.Minute + 3*time.Second)
+	s.leap(14 * time.Minute)
+	s.pass(6*time.Minute + 3*time.Second)
 	s.wantEvents("sessionWarning", "sessionExpired")
 	d := s.events()[1].Detail
 	if d.Message != "Session expired. Please refresh the page." || d.Reason != "idle" || d.Code != "SESSION_EXPIRED" {

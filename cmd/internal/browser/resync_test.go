@@ -81,9 +81,9 @@ func TestAQuestionIsGivenUpAfterTenSeconds(t *testing.T) {
 func TestOfflineIsNotExpired(t *testing.T) {
 	s := play(t, "", idle(20*time.Minute))
 	s.StopTime()
-	s.pass(10 * time.Minute)
+	s.leap(14 * time.Minute)
 	s.Offline(true)
-	s.pass(15 * time.Minute)
+	s.pass(7 * time.Minute)
 	s.wantEvents("sessionWarning") // which needs no server
 	s.Until(`document.querySelector("#satra-note").textContent === "Checking with the server…"`)
 	s.Offline(false) // raises the event online
@@ -94,8 +94,9 @@ func TestOfflineIsNotExpired(t *testing.T) {
 func TestOnlineAgainAndStillAlive(t *testing.T) {
 	s := play(t, "", idle(20*time.Minute))
 	s.StopTime()
+	s.leap(14 * time.Minute)
 	s.Offline(true)
-	s.pass(21 * time.Minute)
+	s.pass(7 * time.Minute)
 	s.change(func() { s.seenAt = s.now })
 	s.Offline(false)
 	s.Until(`seen.length === 2`)
@@ -240,4 +241,23 @@ func TestRetryAfterAsADate(t *testing.T) {
 	s.wantCount("GET", "/info", before+1)
 	s.pass(6 * time.Second)
 	s.wantCount("GET", "/info", before+2)
+}
+
+func TestTheApiIsAskedAgainWhileTheCookieChanges(t *testing.T) {
+	s := play(t, "bare")
+	s.answer("GET /info", refusal(409, "SESSION_RETRY"))
+	s.answer("GET /csrf-token", refusal(409, "SESSION_RETRY"))
+	s.answer("POST /extend", refusal(409, "SESSION_RETRY"))
+	before := s.count("GET", "/info")
+	if got := chrome.Eval[string](s.Tab, `sessionManager.refreshSessionInfo().then((i) => i.principal, (e) => e.name)`); got != "alice" {
+		t.Errorf("refreshSessionInfo: got %s", got)
+	}
+	s.wantCount("GET", "/info", before+2)
+	if got := chrome.Eval[string](s.Tab, `sessionManager.getCSRFToken()`); got != s.token {
+		t.Errorf("getCSRFToken: got %q, want %q", got, s.token)
+	}
+	if !chrome.Eval[bool](s.Tab, `sessionManager.extendSession()`) {
+		t.Error("extendSession: got false")
+	}
+	s.wantCount("POST", "/extend", 2)
 }
