@@ -42,7 +42,9 @@ func TestThePollingPageStaysOutOfTheLogAndItsRefusalsDoNot(t *testing.T) {
 func TestTheLogNamesTheClientBehindTheProxy(t *testing.T) {
 	v := newVisitor(t, web.Config{Proxies: []string{"192.0.2.1"}})
 	v.get("/", "X-Forwarded-For: 203.0.113.9")
-	if !strings.Contains(v.log.String(), "client=203.0.113.9") {
-		t.Errorf("got the log\n%s", v.log)
+	for _, line := range strings.Split(strings.TrimSpace(v.log.String()), "\n") {
+		if !strings.Contains(line, "client=203.0.113.9") {
+			t.Errorf("a line that names another client, or none: %s", line)
+		}
 	}
 }

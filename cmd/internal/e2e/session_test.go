@@ -164,7 +164,7 @@ func TestTheLogHasNeitherCookieNorToken(t *testing.T) {
 	s.wantText("#session-note", "extended")
 	s.Click("#end-form button")
 	s.wantText("h1", "You ended the session")
-	log := s.log.String()
+	log := s.logged()
 	for what, secret := range map[string]string{"cookie": token, "secret": token[22:], "masked CSRF token": masked, "CSRF token": stable} {
 		if secret == "" || strings.Contains(log, secret) {
 			t.Errorf("the %s is in the log", what)

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -45,6 +46,19 @@ type stage struct {
 	log      bytes.Buffer
 }
 
+// Write takes the log of the server, which goes on while the test reads it.
+func (s *stage) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(line)
+}
+
+func (s *stage) logged() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
+}
+
 // play starts a dashboard and opens its first page.
 func play(t testing.TB) *stage {
 	t.Helper()
@@ -65,7 +79,7 @@ func prepareOn(t testing.TB, store satra.Store) *stage {
 	s := &stage{t: t, clock: satratest.NewClock()}
 	site, err := web.New(store, web.Config{
 		IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
-		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Log: slog.New(slog.NewTextHandler(s, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +88,7 @@ func prepareOn(t testing.TB, store satra.Store) *stage {
 	s.url = server.URL
 	t.Cleanup(func() {
 		server.Close()
-		if err := site.Close(t.Context()); err != nil && t.Context().Err() == nil {
+		if err := site.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
