@@ -54,8 +54,8 @@ func writtenIsReadBack(k *kit) {
 		{Key: "a", Data: nil},
 		{Key: "a.b:c*", Data: all},
 		{Key: "json", Data: []byte(`{"a":1,"a":2,"z":"\u0000","n":9007199254740993}`)},
-		{Key: "latin1", Data: []byte("\xe9\xff")},
 		{Key: strings.Repeat("k", 256), Data: []byte("a long key")},
+		{Key: "latin1", Data: []byte("\xe9\xff")},
 		{Key: "ключ", Data: []byte("ü")},
 	}
 	for i := range values {
