@@ -166,7 +166,7 @@ func (tab *Tab) Run(script string) {
 // outside, so that it also works while the page's time stands still.
 func (tab *Tab) Until(condition string) {
 	tab.t.Helper()
-	tab.Wait(condition, func() bool { return Eval[bool](tab, "Boolean("+condition+")") })
+	tab.Wait(condition, func() bool { return poll(tab, "Boolean("+condition+")") })
 }
 
 // Wait waits until something outside the page is true, such as what a server
@@ -180,9 +180,26 @@ func (tab *Tab) Wait(what string, reached func() bool) {
 		}
 		// A round trip through the page's own thread is the pause: whatever it
 		// had to do before is done then.
-		tab.Run("0")
+		poll(tab, "true")
 	}
 }
+
+// poll evaluates a condition, which is not true in a page that is just giving
+// way to the next.
+func poll(tab *Tab, condition string) bool {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	reached, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition, chromedp.EvalAwaitPromise))
+	if err != nil && giveWay.MatchString(err.Error()) {
+		return false
+	}
+	tab.must("evaluating "+condition, err)
+	return reached
+}
+
+// giveWay are the protocol's errors for what was asked of a page that has gone.
+var giveWay = regexp.MustCompile(`Inspected target navigated|Execution context was destroyed|Cannot find (default )?(execution )?context`)
 
 // do runs an action within the tab's patience.
 func (tab *Tab) do(what string, actions ...chromedp.Action[chromedp.Void]) {
