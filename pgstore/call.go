@@ -51,7 +51,15 @@ func (s *Store) try(ctx context.Context, op string, deadline time.Time, f func(c
 		}
 		return false, fmt.Errorf("pgstore: %s: %w: %w", op, satra.ErrUnavailable, err)
 	}
-	defer conn.Release()
+	defer func() {
+		if conn.Conn().IsClosed() {
+			// The driver takes up to 15 seconds to take leave of a connection that
+			// is dead; the pool would keep its place for as long.
+			conn.Hijack()
+			return
+		}
+		conn.Release()
+	}()
 	working, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	if err = f(working, conn); err == nil {

@@ -135,6 +135,10 @@ func (o *Options) configure(what, url string) (*pgxpool.Config, error) {
 	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named {
 		config.ConnConfig.RuntimeParams["application_name"] = "satra"
 	}
+	// A connection that nobody answers must not keep its place in the pool.
+	if t := config.ConnConfig.ConnectTimeout; t == 0 || t > o.Timeout {
+		config.ConnConfig.ConnectTimeout = o.Timeout
+	}
 	if o.Configure != nil {
 		o.Configure(config)
 	}

@@ -38,7 +38,7 @@ const sweeping = `with c as (
 	select (select count(*) from gone), (select count(*) from c)`
 
 const forgetting = `delete from {schema}.principals where principal in (
-	select principal from {schema}.principals where not disabled and raised < clock_timestamp() - interval '1 day'
+	select principal from {schema}.principals where not disabled and raised < now() - interval '1 day'
 	order by raised limit $1::int for update skip locked)`
 
 // sweepSome sweeps once, and returns how many records it has removed of how many it
