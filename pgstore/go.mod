@@ -2,7 +2,10 @@ module github.com/satra-sessions/satra/pgstore
 
 go 1.26.0
 
-require github.com/jackc/pgx/v5 v5.12.0
+require (
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/satra-sessions/satra v0.0.0
+)
 
 require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect

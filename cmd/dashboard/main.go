@@ -15,12 +15,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
-	"github.com/satra-sessions/satra/memstore"
+	"github.com/satra-sessions/satra/cmd/internal/backend"
+	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // patience is how long requests under way may take once the program ends.
@@ -66,16 +68,20 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	port := listener.Addr().(*net.TCPAddr).Port
 	log := newLog(s, stderr)
 
-	site, err := web.New(memstore.New(nil), web.Config{
+	store, err := openStore(ctx, s)
+	if err != nil {
+		return err
+	}
+	site, err := web.New(store, web.Config{
 		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
 		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
 		Hosts: s.Hosts(port), AnyAddress: s.AnyAddress(), Proxies: s.Proxies(),
 		Calendar: f.calendar, Log: log,
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, store.Close())
 	}
-	report(stdout, s, f.calendar, listener.Addr())
+	report(stdout, s, store, f.calendar, listener.Addr())
 	err = serve(ctx, listener, &http.Server{
 		Handler:           site,
 		TLSConfig:         f.tls,
@@ -87,11 +93,26 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	})
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	err = errors.Join(err, site.Close(closing))
+	err = errors.Join(err, site.Close(closing), store.Close())
 	if err == nil {
 		fmt.Fprintln(stdout, "  ended")
 	}
 	return err
+}
+
+// openStore opens the store that the settings name. Its first words say which
+// setting is at fault.
+func openStore(ctx context.Context, s *settings.Settings) (*backend.Store, error) {
+	name, err := storename.Parse(s.Store, s.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	store, err := backend.Open(ctx, name)
+	if err != nil {
+		why := strings.Join(strings.Fields(err.Error()), " ") // drivers like several lines
+		return nil, fmt.Errorf("store: %s cannot be opened: %s", name, why)
+	}
+	return store, nil
 }
 
 // addressInUse is Windows' own number for syscall.EADDRINUSE, which package

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,8 +78,8 @@ func get(t *testing.T, client *http.Client, url string) (*http.Response, string)
 func TestTheProgramFromStartToEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p := start(t, ctx, t.TempDir(), "-session-timeout", "90m")
-	for _, want := range []string{"memory", "end after 1h30m without use, and after 12h at the latest", "satra, over plain HTTP", "covers 2026", "Open " + p.origin} {
+	p := start(t, ctx, t.TempDir(), "-session-timeout", "90m", "-store", "memory")
+	for _, want := range []string{"memory: sessions end with this program", "end after 1h30m without use, and after 12h at the latest", "satra, over plain HTTP", "covers 2026", "Open " + p.origin} {
 		if !strings.Contains(p.report, want) {
 			t.Errorf("the report lacks %q:\n%s", want, p.report)
 		}
@@ -89,6 +90,42 @@ func TestTheProgramFromStartToEnd(t *testing.T) {
 	}
 	cancel()
 	p.wantEnd()
+}
+
+func TestASessionOutlivesTheProgram(t *testing.T) {
+	data := t.TempDir()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	sessionID := func() string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		p := start(t, ctx, data)
+		if want := "sqlite:" + filepath.Join(data, "sessions.db"); !strings.Contains(p.report, want) {
+			t.Errorf("the report lacks %q:\n%s", want, p.report)
+		}
+		get(t, client, p.origin)
+		_, info := get(t, client, p.origin+"/api/session/info")
+		cancel()
+		p.wantEnd()
+		return regexp.MustCompile(`"session_id":"[^"]*"`).FindString(info)
+	}
+	before := sessionID()
+	if after := sessionID(); before == "" || after != before {
+		t.Errorf("after a restart: got %s, want %s", after, before)
+	}
+}
+
+func TestAStoreThatCannotBeOpened(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(file, []byte(strings.Repeat("not a database\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, []string{"-store", "sqlite:" + file}, "store: ", file)
+	wantRefusal(t, []string{"-store", "redis://app:hush@127.0.0.1:1/0"}, "store: ", "redis://app:[redacted]@127.0.0.1:1/0")
+	wantRefusal(t, []string{"-store", "postgres://app:hush@127.0.0.1:1/app"}, "store: ", "postgres://app:[redacted]@127.0.0.1:1/app")
 }
 
 func TestATakenPortIsOneClearLine(t *testing.T) {
@@ -132,6 +169,9 @@ func wantRefusal(t *testing.T, args []string, texts ...string) {
 	if err == nil || stdout.Len() > 0 || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%q: got %v and %q, want one line that says what is wrong", args, err, stdout.String())
 		return
+	}
+	if strings.Contains(err.Error(), "hush") {
+		t.Errorf("%q: got %q, which tells the password", args, err)
 	}
 	for _, text := range texts {
 		if !strings.Contains(err.Error(), text) {

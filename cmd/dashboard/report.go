@@ -10,10 +10,11 @@ import (
 
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
+	"github.com/satra-sessions/satra/cmd/internal/backend"
 )
 
 // report says what the program uses, and where to find it.
-func report(w io.Writer, s *settings.Settings, calendar *market.Calendar, addr net.Addr) {
+func report(w io.Writer, s *settings.Settings, store *backend.Store, calendar *market.Calendar, addr net.Addr) {
 	row := func(what, value string) { fmt.Fprintf(w, "  %-9s %s\n", what, value) }
 	fmt.Fprintln(w, "Satra dashboard")
 	if s.Config != "" {
@@ -22,7 +23,10 @@ func report(w io.Writer, s *settings.Settings, calendar *market.Calendar, addr n
 	for _, warning := range s.Warnings {
 		row("note", warning)
 	}
-	row("store", "memory: sessions end with this program")
+	row("store", store.Summary)
+	for _, note := range store.Notes {
+		row("note", note)
+	}
 	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))
 	if s.CookieSecure() {
 		row("cookie", "__Host-satra, for HTTPS only")

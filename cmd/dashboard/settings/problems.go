@@ -2,10 +2,11 @@ package settings
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // Problems are all that keeps the program from starting.
@@ -35,7 +36,7 @@ func quote(value string) string {
 	if value == "" {
 		return "an empty value"
 	}
-	value = redact(value)
+	value = storename.Redact(value)
 	if r := []rune(value); len(r) > 80 {
 		value = string(r[:80]) + "…"
 	}
@@ -45,30 +46,11 @@ func quote(value string) string {
 // plain shows a value in a table whose columns are three blanks apart: quoted
 // only where it has to be.
 func plain(value string) string {
-	value = redact(value)
+	value = storename.Redact(value)
 	if quoted := strconv.Quote(value); strings.Contains(value, "  ") || strings.TrimSpace(value) != value || quoted != `"`+value+`"` {
 		return quoted
 	}
 	return value
-}
-
-const redacted = "[redacted]"
-
-var (
-	// From the colon after the user's name to the last @: a password may hold
-	// any character when somebody forgets to escape it. A name alone is left:
-	// it is no secret, and helps to find the mistake.
-	urlPassword = regexp.MustCompile(`(?s)(://[^:@/?#]*:).*@`)
-
-	// In a query or a list of words, as database drivers take them.
-	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)=)[^&\s]*`)
-)
-
-// redact hides the passwords in a value. None of today's settings has one, but
-// people put the address of a database where a name is wanted.
-func redact(value string) string {
-	value = urlPassword.ReplaceAllString(value, "${1}"+redacted+"@")
-	return namedPassword.ReplaceAllString(value, "${1}"+redacted)
 }
 
 // nearest returns the candidate that a word was probably meant to be, or "".

@@ -33,7 +33,7 @@ var ErrHelp = errors.New("settings: help was asked for")
 type Settings struct {
 	Addr            string        // host:port; no host: all of the machine's addresses; port 0: a free one
 	DataDir         string        // made with mode 0700 by the program
-	Store           string        // "memory"
+	Store           string        // for storename.Parse; it may hold a password
 	SessionTimeout  time.Duration // the idle timeout, in whole seconds
 	SessionLifetime time.Duration // in whole seconds
 	SecureCookie    string        // "auto", "on" or "off"; see [Settings.CookieSecure]

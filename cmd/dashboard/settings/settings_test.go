@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatalf("got the error %v, want none", err)
 	}
-	if s.Addr != "127.0.0.1:8080" || s.DataDir != "./data" || s.Store != "memory" || s.SessionTimeout != time.Hour || s.SessionLifetime != 12*time.Hour ||
+	if s.Addr != "127.0.0.1:8080" || s.DataDir != "./data" || s.Store != "sqlite" || s.SessionTimeout != time.Hour || s.SessionLifetime != 12*time.Hour ||
 		s.SecureCookie != "auto" || s.PublicOrigin != "" || s.TrustedProxies != nil || s.TLS() || s.InsecureListen || s.MarketCalendar != "" ||
 		s.LogFormat != "text" || s.LogLevel != slog.LevelInfo || s.Config != "" || s.PrintConfig || s.Warnings != nil {
 		t.Errorf("got %+v", s)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra/cmd/dashboard/settings/strictjson"
+	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // A setting is a line of the table.
@@ -55,10 +56,10 @@ var table = []setting{
 		parse: needed(func(s *Settings) *string { return &s.DataDir }), show: func(s *Settings) string { return s.DataDir }, kinds: texts,
 	},
 	{
-		name: "store", env: "SESSION_STORE", arg: "name", byDefault: "memory",
-		help:  "where sessions are kept: memory (they end with the program)",
-		right: "memory",
-		parse: oneOf(func(s *Settings) *string { return &s.Store }, "not a store that this version has", "memory"), show: func(s *Settings) string { return s.Store }, kinds: texts,
+		name: "store", env: "SESSION_STORE", arg: "name", byDefault: "sqlite",
+		help:  "where sessions are kept: sqlite (a file in the data directory), sqlite:PATH, memory (they end with the program), redis://… or postgres://… (several nodes)",
+		right: storename.Right,
+		parse: parseStore, show: func(s *Settings) string { return s.Store }, kinds: texts,
 	},
 	{
 		name: "session-timeout", env: "SESSION_TIMEOUT", arg: "duration", byDefault: "3600",

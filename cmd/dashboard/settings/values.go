@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // The parsers return an error that goes on after "… is": what the value is
@@ -44,6 +46,14 @@ func oneOf(to func(*Settings) *string, otherwise string, choices ...string) func
 		*to(s) = v
 		return nil
 	}
+}
+
+// parseStore looks at the form of the name: whether the store is there is for
+// the start to find out.
+func parseStore(s *Settings, v string) error {
+	_, err := storename.Parse(v, s.DataDir)
+	s.Store = v
+	return err
 }
 
 func parseSwitch(to func(*Settings) *bool) func(*Settings, string) error {

@@ -1,0 +1,23 @@
+package storename
+
+import "regexp"
+
+// Redacted stands in the place of a password.
+const Redacted = "[redacted]"
+
+var (
+	// From the colon after the user's name to the last @: a password may hold
+	// any character when somebody forgets to escape it. A name alone is left:
+	// it is no secret, and helps to find the mistake.
+	urlPassword = regexp.MustCompile(`(?s)(://[^:@/?#]*:).*@`)
+
+	// In a query or a list of words, as database drivers take them.
+	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)=)[^&\s]*`)
+)
+
+// Redact hides the passwords in a value, whatever it is: people put the address
+// of a database where a name is wanted.
+func Redact(value string) string {
+	value = urlPassword.ReplaceAllString(value, "${1}"+Redacted+"@")
+	return namedPassword.ReplaceAllString(value, "${1}"+Redacted)
+}
