@@ -29,6 +29,42 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 }
 
+// drivers are the modules of stores, each with what it may import besides the
+// library's core and the standard library.
+var drivers = map[string]string{
+	"pgstore":     "github.com/jackc/pgx/v5",
+	"redisstore":  "github.com/redis/rueidis",
+	"sqlitestore": "modernc.org/sqlite",
+}
+
+func TestAStoreImportsTheCoreAndItsDriver(t *testing.T) {
+	for module, driver := range drivers {
+		files := 0
+		eachGoFileIn(t, module, func(_, file string, imports []string) {
+			files++
+			for _, path := range imports {
+				isDriver := path == driver || strings.HasPrefix(path, driver+"/")
+				if path != modulePath && !isDriver && strings.Contains(strings.Split(path, "/")[0], ".") {
+					t.Errorf("%s imports %s: a store uses the core and %s only", file, path, driver)
+				}
+			}
+		})
+		if files == 0 {
+			t.Errorf("there are no files in %s", module)
+		}
+		for _, line := range strings.Split(read(t, filepath.Join(module, "go.mod")), "\n") {
+			line = strings.TrimPrefix(strings.TrimSpace(line), "require ")
+			name, _, _ := strings.Cut(line, " ")
+			if strings.Contains(name, ".") && !strings.Contains(line, "// indirect") && name != modulePath && name != driver {
+				t.Errorf("%s/go.mod requires %s besides the library and %s", module, name, driver)
+			}
+			if strings.HasPrefix(line, "replace") {
+				t.Errorf("%s/go.mod has a replacement: nobody could install from it", module)
+			}
+		}
+	}
+}
+
 func TestTheLibraryRequiresNothing(t *testing.T) {
 	mod, err := os.ReadFile("go.mod")
 	if err != nil {
@@ -71,13 +107,19 @@ func TestImportsPointInward(t *testing.T) {
 // eachGoFile visits the files of this module that are no tests.
 func eachGoFile(t *testing.T, visit func(dir, file string, imports []string)) {
 	t.Helper()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+	eachGoFileIn(t, ".", visit)
+}
+
+// eachGoFileIn does so for the module in that folder.
+func eachGoFileIn(t *testing.T, module string, visit func(dir, file string, imports []string)) {
+	t.Helper()
+	err := filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
 			_, isModule := os.Stat(filepath.Join(path, "go.mod"))
-			if path != "." && (isModule == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			if path != module && (isModule == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
 				return fs.SkipDir
 			}
 			return nil
