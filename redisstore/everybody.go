@@ -41,7 +41,7 @@ func (s *Store) finishEverybody(ctx context.Context) ([]satra.Ended, error) {
 		return nil, errFormat
 	}
 	end := satra.End{At: instant(at), Reason: satra.Reason(m["reason"]), Actor: m["actor"]}
-	return s.walk(ctx, satra.Ending{At: end.At, End: end, Except: satra.ID([]byte(m["except"]))}, m["open"])
+	return s.walk(ctx, satra.Ending{At: end.At, End: end, Except: satra.ID([]byte(m["except"]))}, m["epoch"])
 }
 
 func (s *Store) walk(ctx context.Context, e satra.Ending, epoch string) ([]satra.Ended, error) {

@@ -55,6 +55,7 @@ func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	client.DisableCache = true
 	client.ConnWriteTimeout = options.Timeout
 	client.Dialer = net.Dialer{Timeout: options.Timeout, KeepAlive: time.Second}
+	client.AlwaysPipelining = true // a lost connection is noticed when it is lost, not by the next change
 	client.MaxFlushDelay = 20 * time.Microsecond
 	client.ClientName = "satra"
 	s := &Store{options: options, pause: func(string) {}}

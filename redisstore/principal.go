@@ -31,7 +31,10 @@ func (s *Store) Principal(ctx context.Context, name string) (satra.PrincipalStat
 // EndAll raises the epoch and marks the sessions in one command, and ends each
 // before it answers.
 func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel, err := s.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	if e.Everybody {
 		return s.endEverybody(ctx, e)

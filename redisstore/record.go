@@ -57,7 +57,10 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	if err := s.fits(r); err != nil {
 		return err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel, err := s.committed(ctx)
+	if err != nil {
+		return err
+	}
 	defer cancel()
 	status, err := s.run(ctx, createScript,
 		[]string{s.recordKey(r.ID), s.indexKey(shardOf(r.ID))},
@@ -121,7 +124,10 @@ func (s *Store) get(ctx context.Context, id satra.ID) (string, *unpacked, error)
 
 // Apply does all of c or nothing.
 func (s *Store) Apply(ctx context.Context, id satra.ID, c *satra.Change) (satra.Result, error) {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel, err := s.committed(ctx)
+	if err != nil {
+		return satra.Result{}, err
+	}
 	defer cancel()
 	if c.SignIn != nil && !c.SignIn.Again {
 		return s.signIn(ctx, id, c)

@@ -113,7 +113,18 @@ func fault(ctx context.Context, err error) error {
 
 var errTimeout = errors.New("redisstore: Options.Timeout has passed")
 
-// bounded returns the context of one call.
+// committed returns the context of a call that changes something. Once begun it
+// is not cancelled: a command that was sent may be done after its caller has gone
+// on, and then nobody knows what there is.
+func (s *Store) committed(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if ctx.Err() != nil {
+		return nil, nil, fault(ctx, ctx.Err())
+	}
+	ctx, cancel := s.bounded(context.WithoutCancel(ctx))
+	return ctx, cancel, nil
+}
+
+// bounded returns the context of one call that reads.
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, s.options.Timeout, errTimeout)
 }

@@ -1,7 +1,6 @@
 package testserver
 
 import (
-	"bufio"
 	"io"
 	"net"
 	"strconv"
@@ -102,7 +101,7 @@ func (l *RedisLine) accept() {
 		})
 		l.serving.Go(func() {
 			defer l.drop(near, far)
-			l.count(io.TeeReader(near, far))
+			_, _ = io.Copy(far, &counting{from: near, line: l})
 		})
 	}
 }
@@ -130,40 +129,51 @@ func (l *RedisLine) drop(conns ...net.Conn) {
 	}
 }
 
-// count reads commands, arrays of strings each, and counts them by name.
-func (l *RedisLine) count(r io.Reader) {
-	in := bufio.NewReader(r)
-	length := func(kind byte) (int, bool) {
-		line, err := in.ReadString('\n')
-		if err != nil || line[0] != kind {
-			return 0, false
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(line[1:]))
-		return n, err == nil
+// A counting reads commands, arrays of strings each, and has counted a command
+// before anybody gets what it read.
+type counting struct {
+	from io.Reader
+	line *RedisLine
+
+	text  []byte // the line or the name that is being read
+	left  int    // bytes of a string that are still to come, with its line break
+	named bool   // the command's name is known
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	for _, b := range p[:n] {
+		c.next(b)
 	}
-	for {
-		parts, ok := length('*')
-		for i := range parts {
-			size, more := length('$')
-			if !more {
-				return
-			}
-			if i > 0 {
-				if _, err := in.Discard(size + 2); err != nil {
-					return
-				}
-				continue
-			}
-			name := make([]byte, size+2)
-			if _, err := io.ReadFull(in, name); err != nil {
-				return
-			}
-			l.mu.Lock()
-			l.commands[strings.ToUpper(string(name[:size]))]++
-			l.mu.Unlock()
-		}
-		if !ok {
-			return
-		}
+	return n, err
+}
+
+func (c *counting) next(b byte) {
+	if !c.named || c.left == 0 {
+		c.text = append(c.text, b)
 	}
+	switch {
+	case c.left > 1:
+		c.left--
+	case c.left == 1:
+		if c.left = 0; !c.named {
+			c.named = true
+			c.line.passed(strings.ToUpper(strings.TrimSpace(string(c.text))))
+		}
+		c.text = c.text[:0]
+	case b == '\n':
+		size, _ := strconv.Atoi(strings.TrimSpace(string(c.text[1:])))
+		if c.text[0] == '*' {
+			c.named = false
+		} else {
+			c.left = size + 2
+		}
+		c.text = c.text[:0]
+	}
+}
+
+func (l *RedisLine) passed(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.commands[name]++
 }
