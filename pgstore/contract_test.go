@@ -143,6 +143,8 @@ func harness(edit func(*Options)) storetest.Harness {
 			return func() { start(t) }
 		},
 		Commands: func(s satra.Store) int { return int(s.(counted).trips.Load()) },
+		// Where two meet on a row or a lock is also forced: see wait_test.go.
+		Rounds: 40,
 	}
 }
 

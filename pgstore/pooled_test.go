@@ -30,7 +30,7 @@ func pooled(o *Options) {
 
 func TestContractBehindAPooler(t *testing.T) {
 	h := harness(pooled)
-	h.Rounds = 20
+	h.Rounds = 10
 	h.Commands = nil // what discards is counted as well
 	for _, c := range storetest.Cases() {
 		if slices.Contains([]int{0, 1, 4, 5, 11, 13, 14, 15, 17, 25}, c.Promise) {
