@@ -84,6 +84,10 @@ export interface SessionRequestInit extends RequestInit {
 
 export class SessionManagerClient {
   constructor(options?: SessionManagerOptions);
+  /** What was last heard of the session; null if there is none. */
+  readonly session: SessionInfo | null;
+  /** Whole seconds to the nearer end, by the server's clock, rounded up; Infinity if there is none. */
+  remainingSeconds(): number;
   /** Begins to watch; resolves to whether there is a session. A start that fails is tried again. */
   init(): Promise<boolean>;
   /**

@@ -82,6 +82,12 @@ export class SessionManagerClient extends Monitor {
     return token;
   }
 
+  // remainingSeconds is the time to the end, by the server's clock, rounded up;
+  // Infinity if there is none.
+  remainingSeconds() {
+    return Math.ceil(this.deadline.left() / 1000);
+  }
+
   // getSessionInfo returns what was last heard, or asks if nothing was.
   async getSessionInfo() {
     return this.session ?? this.refreshSessionInfo();

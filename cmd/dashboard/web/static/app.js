@@ -34,7 +34,7 @@
 
   const show = () => {
     const { session } = manager;
-    const left = Math.ceil(manager.deadline.left() / 1000);
+    const left = manager.remainingSeconds();
     if (!session || left === Infinity) return;
     bar.dataset.remaining = left;
     text.textContent = session.extendable
