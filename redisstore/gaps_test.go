@@ -94,6 +94,9 @@ func TestASlowSignInIsRefusedAfterAnEndAll(t *testing.T) {
 			if listed := contains(ended, id); err == nil && !(everybody && step == "bound" && listed) || err != nil && !errors.Is(err, satra.ErrEpoch) && !errors.Is(err, satra.ErrEnded) {
 				t.Errorf("%s, everybody %v: got error %v, listed %v; want ErrEpoch or ErrEnded", step, everybody, err, listed)
 			}
+			if !everybody && contains(ended, id) {
+				t.Errorf("%s: EndAll lists a session that was not signed in", step)
+			}
 			if live := k.live(""); live[old] || live[id] && k.find(id).Principal != "" {
 				t.Errorf("%s, everybody %v: after EndAll a session of the principal is live", step, everybody)
 			}
@@ -141,6 +144,28 @@ func TestASignInThatOutlivesItsLeaseIsRefused(t *testing.T) {
 		if live := k.live("alice"); len(live) != 1 || !live[winner] {
 			t.Errorf("%s: the principal has %d live sessions, want one", step, len(live))
 		}
+	}
+}
+
+func TestASignInIsNotConfirmedAfterItsLease(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	id := k.create(nil)
+	k.at("bound", func() { k.lapse("alice") })
+	if _, err := k.Apply(t.Context(), id, k.attempt("alice", 0, false)); !errors.Is(err, errLapsed) {
+		t.Errorf("got error %v, want that it took too long", err)
+	}
+	if end := k.find(id).Ended; end == nil || end.Reason != satra.ReasonIncomplete {
+		t.Errorf("the session whose secret nobody was given: ended %+v, want as incomplete", end)
+	}
+	// One that was signed in before stays the principal's.
+	again := k.signIn("bob")
+	k.crash("reserved", func() { k.Apply(t.Context(), again, k.attempt("bob", 0, false)) })
+	k.lapse("bob")
+	if live := k.live("bob"); !live[again] || !k.find(again).Live(k.now) {
+		t.Errorf("a second sign-in with the same session crashed, and the session of the first is over")
+	}
+	if ended, err := k.EndAll(t.Context(), satra.Ending{At: k.now, Principal: "bob", End: satra.End{At: k.now, Reason: satra.ReasonElsewhere}}); err != nil || !contains(ended, again) {
+		t.Errorf("EndAll after that: %v, ended it: %v", err, contains(ended, again))
 	}
 }
 
