@@ -9,10 +9,10 @@ import (
 	"github.com/satra-sessions/satra"
 )
 
-// endEverybody raises everybody's epoch where sign-ins read it, then shard by
-// shard where sessions are bound, and ends all that the shard's index has. A
-// session that is bound with an older epoch after that is refused; one bound
-// before is in the index.
+// endEverybody raises everybody's epoch in all shards, where sign-ins read it when
+// they reserve, and then ends all that the indexes have. A sign-in that reserves
+// with an older epoch after that is refused; the session of one that did before
+// was in the index by then.
 func (s *Store) endEverybody(ctx context.Context, e satra.Ending) ([]satra.Ended, error) {
 	if e.Access == satra.AccessAllow {
 		return nil, nil
@@ -45,14 +45,10 @@ func (s *Store) finishEverybody(ctx context.Context) ([]satra.Ended, error) {
 }
 
 func (s *Store) walk(ctx context.Context, e satra.Ending, epoch string) ([]satra.Ended, error) {
-	if err := s.raise(ctx, "p", epoch, allShards()); err != nil {
+	if err := s.raise(ctx, epoch, false); err != nil {
 		return nil, err
 	}
-	s.pause("principals' epochs")
-	if err := s.raise(ctx, "s", epoch, allShards()); err != nil {
-		return nil, err
-	}
-	s.pause("sessions' epochs")
+	s.pause("shards' epochs")
 	var ended []satra.Ended
 	for shard := range shards {
 		some, err := s.endShard(ctx, shard, e)
@@ -61,25 +57,19 @@ func (s *Store) walk(ctx context.Context, e satra.Ending, epoch string) ([]satra
 			return ended, err
 		}
 	}
-	if err := s.raise(ctx, "o", epoch, allShards()); err != nil {
+	s.pause("all ended")
+	if err := s.raise(ctx, epoch, true); err != nil {
 		return ended, err
 	}
 	err := s.run(ctx, doneScript, []string{s.everybodyKey()}, []string{epoch}).Error()
 	return ended, fault(ctx, err)
 }
 
-func allShards() []int {
-	all := make([]int, shards)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
-func (s *Store) raise(ctx context.Context, field, epoch string, which []int) error {
-	calls := make([]call, len(which))
-	for i, shard := range which {
-		calls[i] = call{raiseScript, []string{s.epochsKey(shard)}, []string{field, epoch}}
+// raise raises the epoch of all shards, or closes what raising it has opened.
+func (s *Store) raise(ctx context.Context, epoch string, closing bool) error {
+	calls := make([]call, shards)
+	for shard := range calls {
+		calls[shard] = call{raiseScript, []string{s.epochsKey(shard)}, []string{epoch, flag(closing)}}
 	}
 	var errs []error
 	for _, r := range s.runAll(ctx, calls) {

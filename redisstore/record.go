@@ -18,7 +18,6 @@ const (
 	statusEnded
 	statusConflict
 	statusTooLarge
-	statusEpoch
 	statusLapsed
 	statusKeep
 	statusFormat
@@ -39,8 +38,6 @@ func statusError(status int64) error {
 		return satra.ErrConflict
 	case statusTooLarge:
 		return satra.ErrTooLarge
-	case statusEpoch:
-		return satra.ErrEpoch
 	case statusLapsed:
 		return errLapsed
 	case statusFormat:
@@ -136,11 +133,8 @@ func (s *Store) Apply(ctx context.Context, id satra.ID, c *satra.Change) (satra.
 	return satra.Result{Record: done.record}, err
 }
 
-// A grant is what a sign-in has reserved.
-type grant struct {
-	epoch uint64    // everybody's
-	until time.Time // the record is bound before, or not at all
-}
+// A grant is until when a sign-in's record is bound, or not at all.
+type grant time.Time
 
 // done is what a change tells: the record that a Result has, until when the
 // principal's hash has to be kept, and when the record is over (zero: never).
@@ -176,9 +170,7 @@ func (s *Store) change(ctx context.Context, id satra.ID, c *satra.Change, g *gra
 	return readDone(id, answer)
 }
 
-func (s *Store) recordKeys(id satra.ID) []string {
-	return []string{s.recordKey(id), s.epochsKey(shardOf(id))}
-}
+func (s *Store) recordKeys(id satra.ID) []string { return []string{s.recordKey(id)} }
 
 func status(answer []rueidis.RedisMessage) int64 {
 	if len(answer) == 0 {
@@ -266,9 +258,9 @@ func (s *Store) changeArgs(id satra.ID, c *satra.Change, g *grant, kept string) 
 		args = append(args, "", "", "", "")
 	}
 	if g != nil {
-		args = append(args, itoa(g.epoch), itoa(micros(g.until)))
+		args = append(args, itoa(micros(time.Time(*g))))
 	} else {
-		args = append(args, "", "")
+		args = append(args, "")
 	}
 	if e := c.End; e != nil {
 		args = append(args, marked(string(e.Reason)), itoa(micros(e.At)), e.Actor)

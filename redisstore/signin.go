@@ -85,8 +85,8 @@ func (s *Store) signIn(ctx context.Context, id satra.ID, c *satra.Change) (satra
 		}
 		s.pause("made room")
 	}
-	g := &grant{c.SignIn.Epoch.All, instant(p.lease).Add(-leaseMargin)}
-	d, err := s.change(ctx, id, c, g)
+	g := grant(instant(p.lease).Add(-leaseMargin))
+	d, err := s.change(ctx, id, c, &g)
 	result.Record = d.record
 	if err != nil {
 		if !errors.Is(err, satra.ErrUnavailable) || errors.Is(err, errLapsed) {

@@ -55,16 +55,16 @@ func (s *Store) swapOnce(ctx context.Context, id satra.ID, c *satra.Change, g *g
 			}
 		}
 	}
-	epoch, until, notice := "", "", ""
+	until, notice := "", ""
 	if g != nil {
-		epoch, until = itoa(g.epoch), itoa(micros(g.until))
+		until = itoa(micros(time.Time(*g)))
 	}
 	if next.Ended != nil {
 		notice = string(id[:]) + string(next.Ended.Reason)
 	}
 	s.pause("before a swap")
 	st, err := s.run(ctx, swapScript, s.recordKeys(id), []string{
-		old, rueidis.BinaryString(pack(next, kept)), overAt(next), s.retention(), epoch, until, s.channel(), notice,
+		old, rueidis.BinaryString(pack(next, kept)), overAt(next), s.retention(), until, s.channel(), notice,
 	}).AsInt64()
 	if err != nil {
 		return done{}, fault(ctx, err)

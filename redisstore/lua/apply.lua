@@ -1,5 +1,5 @@
 -- Does to a record what Record.With says, but for renewals by age.
--- KEYS: record, epochs of its shard. ARGV: see change.go.
+-- KEYS: record. ARGV: see Store.changeArgs.
 local i = 0
 local function arg() i = i + 1; return ARGV[i] end
 local function optional() local s = arg(); if s ~= '' then return string.sub(s, 2) end end
@@ -10,7 +10,7 @@ local idle, lifetime, notAfter = tonumber(arg()), tonumber(arg()), tonumber(arg(
 local ua, addr = optional(), optional()
 local maxRecord, retention, kept, channel, id = tonumber(arg()), tonumber(arg()), tonumber(arg()), arg(), arg()
 local signIn, principal, method, again = optional(), arg(), arg(), arg() == '1'
-local epoch, lease = tonumber(arg()), tonumber(arg())
+local lease = tonumber(arg())
 local reason, endAt, actor = optional(), tonumber(arg()), arg()
 local revs, sets, deletes, keeps = tonumber(arg()), tonumber(arg()), tonumber(arg()), tonumber(arg())
 
@@ -47,10 +47,7 @@ for _ = 1, revs do
 end
 if signIn then
   if r.principal ~= principal and (r.principal ~= '' or again) then return refused(CONFLICT) end
-  if not again then
-    if epoch < tonumber(redis.call('HGET', KEYS[2], 's') or 0) then return {EPOCH} end
-    if clock() > lease then return {LAPSED} end
-  end
+  if not again and clock() > lease then return {LAPSED} end
 end
 
 -- eachRetired rebuilds the list of retired secrets from what change returns for

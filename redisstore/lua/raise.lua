@@ -1,10 +1,10 @@
--- Raises everybody's epoch in one shard. KEYS: epochs of the shard. ARGV: the
--- field ('p' of its principals, 's' of its sessions, 'o' when all is done), epoch.
-local field, epoch = ARGV[1], tonumber(ARGV[2])
-if field == 'o' then
-  if tonumber(redis.call('HGET', KEYS[1], 'p') or 0) <= epoch then redis.call('HDEL', KEYS[1], 'o') end
-elseif tonumber(redis.call('HGET', KEYS[1], field) or 0) < epoch then
-  redis.call('HSET', KEYS[1], field, ARGV[2])
-  if field == 'p' then redis.call('HSET', KEYS[1], 'o', text(clock())) end
+-- Raises everybody's epoch for the principals of one shard; it is open until
+-- every session has been ended. KEYS: epochs of the shard. ARGV: epoch, whether to
+-- close it.
+local old = tonumber(redis.call('HGET', KEYS[1], 'p') or 0)
+if ARGV[2] == '1' then
+  if old <= tonumber(ARGV[1]) then redis.call('HDEL', KEYS[1], 'o') end
+elseif old < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'p', ARGV[1], 'o', text(clock()))
 end
 return OK

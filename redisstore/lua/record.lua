@@ -2,7 +2,7 @@
 -- expiry, and how it is read and written. Times are microseconds; numbers stay
 -- below 2^53, which Lua counts exactly.
 
-local OK, NOTFOUND, ENDED, CONFLICT, TOOLARGE, EPOCH, LAPSED, KEEP, FORMAT = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local OK, NOTFOUND, ENDED, CONFLICT, TOOLARGE, LAPSED, KEEP, FORMAT = 0, 1, 2, 3, 4, 5, 6, 7
 local FIXED = '>BBBBI4i8i8i8i8i8i8i8i8i8c32c32I4I4I4I4I4I4I4I4'
 local FIXED_SIZE = 176
 local DAY = 86400000000
