@@ -15,9 +15,8 @@ import (
 
 // A line is what connects a store and its server, and can be made to fail.
 type line struct {
-	deaf  atomic.Bool // what the server answers is lost, with the connection
-	mute  atomic.Bool // nobody answers, and the connection stays
-	sends atomic.Int64
+	deaf atomic.Bool // the next answer of the server is lost, with the connection
+	mute atomic.Bool // nobody answers, and the connection stays
 }
 
 type lineConn struct {
@@ -26,7 +25,6 @@ type lineConn struct {
 }
 
 func (c lineConn) Write(p []byte) (int, error) {
-	c.line.sends.Add(1)
 	if c.line.mute.Load() {
 		return len(p), nil
 	}
@@ -35,7 +33,7 @@ func (c lineConn) Write(p []byte) (int, error) {
 
 func (c lineConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err == nil && c.line.deaf.Load() {
+	if err == nil && c.line.deaf.CompareAndSwap(true, false) {
 		c.Conn.Close()
 		return 0, net.ErrClosed
 	}
@@ -65,7 +63,6 @@ func TestAChangeWhoseAnswerIsLostIsNotMadeAgain(t *testing.T) {
 		before := find(t, s, r.ID).Version
 		l.deaf.Store(true)
 		_, err := s.Apply(t.Context(), r.ID, c)
-		l.deaf.Store(false)
 		if !errors.Is(err, satra.ErrUnavailable) {
 			t.Errorf("%s: got %v, want ErrUnavailable: it is not known whether it was made", what, err)
 		}
@@ -82,10 +79,33 @@ func TestADeadConnectionFailsNoRead(t *testing.T) {
 	find(t, s, r.ID)
 }
 
+// A server that was away has left every connection dead. One call learns it, the
+// next is not another that does.
+func TestOneChangeAtMostMeetsADeadConnection(t *testing.T) {
+	s := open(t, named(options()))
+	r := create(t, s, "")
+	var several []*pgxpool.Conn
+	for range 4 {
+		conn, err := s.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		several = append(several, conn)
+	}
+	for _, conn := range several {
+		conn.Release()
+	}
+	terminate(t, s.schema+"-0")
+	if _, err := s.Apply(t.Context(), r.ID, set("a", "1")); !errors.Is(err, satra.ErrUnavailable) {
+		t.Errorf("the first change: got %v, want ErrUnavailable: a change is not tried again", err)
+	}
+	apply(t, s, r.ID, set("a", "2"))
+}
+
 func TestNobodyWaitsLongerThanTheTimeout(t *testing.T) {
 	l := &line{}
 	o := over(l, options())
-	o.Timeout = 3 * time.Second
+	o.MaxConns, o.Timeout = 1, 3*time.Second
 	s := open(t, o)
 	r := create(t, s, "")
 	s.timeout = 50 * time.Millisecond

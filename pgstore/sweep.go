@@ -26,15 +26,15 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 	return removed, nil
 }
 
-// sweeping looks at the records that the index calls the oldest. Those that were
-// touched since are moved to where they belong; the others are removed, unless one
-// of those that were moved is older.
+// sweeping looks at as many of the oldest records, by the index, as may be removed.
+// Those that were touched since are moved to where they belong, and the others are
+// removed. One of these may be younger than one that was moved; but then there is
+// room left for as many as were moved, and the next statement begins with them.
 const sweeping = `with c as (
 		select id, over_at, over_at is distinct from sweep_at as moves from {schema}.sessions
 		where sweep_at < $1::bigint order by sweep_at limit $2::int for update skip locked),
 	moved as (update {schema}.sessions s set sweep_at = c.over_at from c where s.id = c.id and c.moves),
-	gone as (delete from {schema}.sessions s using c where s.id = c.id and not c.moves
-		and c.over_at <= coalesce((select min(over_at) from c where moves), c.over_at) returning 1)
+	gone as (delete from {schema}.sessions s using c where s.id = c.id and not c.moves returning 1)
 	select (select count(*) from gone), (select count(*) from c)`
 
 const forgetting = `delete from {schema}.principals where principal in (
