@@ -68,6 +68,7 @@ local function retired(secret, when, seed)
   return secret .. struct.pack('>i8I4i8i8BI4', 0, 0, 0, when, 1, #seed) .. seed
 end
 
+local before = expiry(r)
 if not touchOnly then
   r.version = r.version + 1
   r.retired = table.concat(eachRetired(function(retiredAt, kind, from, to)
@@ -140,6 +141,11 @@ elseif r.principal ~= '' then
 end
 
 local out = packRecord(r)
-store(KEYS[1], out, over, retention)
+if over == before and not reason then
+  redis.call('SET', KEYS[1], out, 'KEEPTTL')
+else
+  store(KEYS[1], out, over, retention)
+end
 if reason then redis.call('PUBLISH', channel, id .. reason) end
+if not signIn then return wanted and {OK, out} or {OK} end
 return {OK, wanted and out or '', text(r.kept), text(over or 0)}
