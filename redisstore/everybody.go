@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/satra-sessions/satra"
 )
@@ -17,33 +16,40 @@ func (s *Store) endEverybody(ctx context.Context, e satra.Ending) ([]satra.Ended
 	if e.Access == satra.AccessAllow {
 		return nil, nil
 	}
-	epoch, err := s.run(ctx, everybodyScript, []string{s.everybodyKey()}, []string{
+	step, cancel := s.bounded(ctx)
+	defer cancel()
+	epoch, err := s.run(step, everybodyScript, []string{s.everybodyKey()}, []string{
 		itoa(micros(e.End.At)), string(e.End.Reason), e.End.Actor, string(e.Except[:]),
 	}).ToString()
 	if err != nil {
-		return nil, fault(ctx, err)
+		return nil, fault(step, err)
 	}
 	s.pause("everybody's epoch")
 	return s.walk(ctx, e, epoch)
 }
 
-// finishEverybody does what whoever began it did not come to do.
-func (s *Store) finishEverybody(ctx context.Context) ([]satra.Ended, error) {
-	m, err := s.client.Do(ctx, s.client.B().Hgetall().Key(s.everybodyKey()).Build()).AsStrMap()
+// finishEverybody does what whoever began it did not come to do. Of those who
+// come upon it one does it, and it takes as long as it takes.
+func (s *Store) finishEverybody(ctx context.Context) error {
+	parts, err := s.run(ctx, takeoverScript, []string{s.everybodyKey()}, nil).AsStrSlice()
 	if err != nil {
-		return nil, fault(ctx, err)
+		return fault(ctx, err)
 	}
-	if m["open"] == "" || len(m["except"]) != len(satra.ID{}) {
-		return nil, nil
+	if len(parts) != 5 {
+		return nil
 	}
-	at, err := strconv.ParseInt(m["at"], 10, 64)
-	if err != nil {
-		return nil, errFormat
+	at, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || len(parts[4]) != len(satra.ID{}) {
+		return errFormat
 	}
-	end := satra.End{At: instant(at), Reason: satra.Reason(m["reason"]), Actor: m["actor"]}
-	return s.walk(ctx, satra.Ending{At: end.At, End: end, Except: satra.ID([]byte(m["except"]))}, m["epoch"])
+	end := satra.End{At: instant(at), Reason: satra.Reason(parts[2]), Actor: parts[3]}
+	e := satra.Ending{At: end.At, End: end, Except: satra.ID([]byte(parts[4]))}
+	_, err = s.walk(context.WithoutCancel(ctx), e, parts[0])
+	return err
 }
 
+// walk raises the epochs and ends the sessions. There may be very many of them:
+// each step has its own deadline.
 func (s *Store) walk(ctx context.Context, e satra.Ending, epoch string) ([]satra.Ended, error) {
 	if err := s.raise(ctx, epoch, false); err != nil {
 		return nil, err
@@ -51,22 +57,29 @@ func (s *Store) walk(ctx context.Context, e satra.Ending, epoch string) ([]satra
 	s.pause("shards' epochs")
 	var ended []satra.Ended
 	for shard := range shards {
-		some, err := s.endShard(ctx, shard, e)
-		ended = append(ended, some...)
-		if err != nil {
-			return ended, err
+		for from := "-"; from != ""; {
+			some, next, err := s.endPage(ctx, shard, from, e)
+			ended = append(ended, some...)
+			if err != nil {
+				return ended, err
+			}
+			from = next
 		}
 	}
 	s.pause("all ended")
 	if err := s.raise(ctx, epoch, true); err != nil {
 		return ended, err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	err := s.run(ctx, doneScript, []string{s.everybodyKey()}, []string{epoch}).Error()
 	return ended, fault(ctx, err)
 }
 
 // raise raises the epoch of all shards, or closes what raising it has opened.
 func (s *Store) raise(ctx context.Context, epoch string, closing bool) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	calls := make([]call, shards)
 	for shard := range calls {
 		calls[shard] = call{raiseScript, []string{s.epochsKey(shard)}, []string{epoch, flag(closing)}}
@@ -78,39 +91,39 @@ func (s *Store) raise(ctx context.Context, epoch string, closing bool) error {
 	return errors.Join(errs...)
 }
 
-// endShard ends all live sessions of a shard but one.
-func (s *Store) endShard(ctx context.Context, shard int, e satra.Ending) (ended []satra.Ended, err error) {
-	const most = 500
-	from := "-"
-	for {
-		members, err := s.client.Do(ctx, s.client.B().Zrangebylex().Key(s.indexKey(shard)).Min(from).Max("+").Limit(0, most).Build()).AsStrSlice()
-		if err != nil {
-			return ended, fault(ctx, err)
-		}
-		var ids []satra.ID
-		var calls []call
-		for _, m := range members {
-			if id := satra.ID([]byte(m)); id != e.Except {
-				c := &satra.Change{At: e.At, End: &e.End}
-				ids, calls = append(ids, id), append(calls, call{applyScript, s.recordKeys(id), s.changeArgs(id, c, nil, "")})
-			}
-		}
-		for i, result := range s.runAll(ctx, calls) {
-			answer, err := result.ToArray()
-			if err != nil {
-				return ended, fault(ctx, err)
-			}
-			_, err = readDone(ids[i], answer)
-			switch {
-			case err == nil:
-				ended = append(ended, satra.Ended{ID: ids[i], End: e.End})
-			case !errors.Is(err, satra.ErrEnded) && !errors.Is(err, satra.ErrNotFound):
-				return ended, err
-			}
-		}
-		if len(members) < most {
-			return ended, nil
-		}
-		from = "(" + strings.Clone(members[len(members)-1])
+// endPage ends the live sessions of some IDs of a shard, but one, and returns where
+// to go on, or "".
+func (s *Store) endPage(ctx context.Context, shard int, from string, e satra.Ending) (ended []satra.Ended, next string, err error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	const most = 200
+	members, err := s.client.Do(ctx, s.client.B().Zrangebylex().Key(s.indexKey(shard)).Min(from).Max("+").Limit(0, most).Build()).AsStrSlice()
+	if err != nil {
+		return nil, "", fault(ctx, err)
 	}
+	var ids []satra.ID
+	var calls []call
+	for _, m := range members {
+		if id := satra.ID([]byte(m)); id != e.Except {
+			c := &satra.Change{At: e.At, End: &e.End}
+			ids, calls = append(ids, id), append(calls, call{applyScript, s.recordKeys(id), s.changeArgs(id, c, nil, "")})
+		}
+	}
+	for i, result := range s.runAll(ctx, calls) {
+		answer, err := result.ToArray()
+		if err != nil {
+			return ended, "", fault(ctx, err)
+		}
+		_, err = readDone(ids[i], answer)
+		switch {
+		case err == nil:
+			ended = append(ended, satra.Ended{ID: ids[i], End: e.End})
+		case !errors.Is(err, satra.ErrEnded) && !errors.Is(err, satra.ErrNotFound):
+			return ended, "", err
+		}
+	}
+	if len(members) == most {
+		next = "(" + members[most-1]
+	}
+	return ended, next, nil
 }

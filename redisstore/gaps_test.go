@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/internal/testserver"
@@ -268,7 +269,7 @@ func TestWhatACrashedEndOfEverybodyLeavesIsFinished(t *testing.T) {
 			if live := k.find(alices).Live(k.now); live == (step == "all ended") {
 				t.Errorf("%s, then %s: live %v; nobody finishes what may be under way still", step, name, live)
 			}
-			long := itoa(k.now.Add(-2 * lease).UnixMicro())
+			long := itoa(k.now.Add(-2 * time.Minute).UnixMicro())
 			k.do("HSET", k.everybodyKey(), "open", long)
 			if name == "Principal" {
 				k.do("HSET", k.epochsKey(shardOfName("alice")), "o", long)

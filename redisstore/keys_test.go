@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -182,5 +183,28 @@ func TestSignInsTidyTheirPrincipal(t *testing.T) {
 	}
 	if _, ok := all[over]; ok {
 		t.Errorf("a tombstone that is over has an entry")
+	}
+}
+
+func TestSessionsEndWhenTheServerIsFull(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	one, alices, others := k.create(nil), k.signIn("alice"), k.signIn("bob")
+	k.do("CONFIG", "SET", "maxmemory", "1")
+	r := *k.find(one)
+	r.ID = satra.ID{1}
+	if err := k.Create(t.Context(), &r); !errors.Is(err, satra.ErrFull) {
+		t.Errorf("Create: got error %v, want ErrFull", err)
+	}
+	end := satra.End{At: k.now, Reason: satra.ReasonAdministrator}
+	_, endErr := k.Apply(t.Context(), one, &satra.Change{At: k.now, End: &end})
+	_, allErr := k.EndAll(t.Context(), satra.Ending{At: k.now, Principal: "alice", End: end})
+	_, everybodyErr := k.EndAll(t.Context(), satra.Ending{At: k.now, Everybody: true, End: end})
+	if err := errors.Join(endErr, allErr, everybodyErr); err != nil {
+		t.Errorf("ends with a full memory: %v", err)
+	}
+	for _, id := range []satra.ID{one, alices, others} {
+		if k.find(id).Live(k.now) {
+			t.Errorf("a session is live after its end")
+		}
 	}
 }

@@ -76,14 +76,14 @@ func (s *Store) members(ctx context.Context, principal string, at time.Time) ([]
 		}
 	}
 	if stale == 1 {
-		_, err = s.finishEverybody(ctx)
+		err = s.finishEverybody(ctx)
 	}
 	return ids, err
 }
 
 func (s *Store) listAll(ctx context.Context, q satra.Query) (satra.Page, error) {
 	var page satra.Page
-	if err := s.finishStale(ctx, q.At); err != nil {
+	if err := s.finishEverybody(ctx); err != nil {
 		return page, err
 	}
 	const ahead = 8 // shards asked at once
@@ -163,20 +163,4 @@ func (s *Store) fill(ctx context.Context, page *satra.Page, ids []satra.ID, q sa
 		}
 	}
 	return false, nil
-}
-
-// finishStale finishes an ending of everybody that somebody has left.
-func (s *Store) finishStale(ctx context.Context, _ time.Time) error {
-	open, err := s.client.Do(ctx, s.client.B().Hget().Key(s.everybodyKey()).Field("open").Build()).AsInt64()
-	if isNil(err) {
-		return nil
-	}
-	if err != nil {
-		return fault(ctx, err)
-	}
-	if time.Since(instant(open)) <= lease {
-		return nil
-	}
-	_, err = s.finishEverybody(ctx)
-	return err
 }

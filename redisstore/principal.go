@@ -21,7 +21,7 @@ func (s *Store) Principal(ctx context.Context, name string) (satra.PrincipalStat
 		return satra.PrincipalState{}, fmt.Errorf("redisstore: a script answered %d numbers", len(n))
 	}
 	if n[3] == 1 {
-		if _, err := s.finishEverybody(ctx); err != nil {
+		if err := s.finishEverybody(ctx); err != nil {
 			return satra.PrincipalState{}, err
 		}
 	}
@@ -37,7 +37,7 @@ func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, erro
 	}
 	defer cancel()
 	if e.Everybody {
-		return s.endEverybody(ctx, e)
+		return s.endEverybody(context.WithoutCancel(ctx), e)
 	}
 	except := ""
 	if !e.Except.IsZero() {

@@ -53,6 +53,7 @@ var (
 
 	everybodyScript = newScript("principal", "everybody")
 	raiseScript     = newScript("principal", "raise")
+	takeoverScript  = newScript("principal", "takeover")
 	doneScript      = newScript("principal", "done")
 )
 

@@ -123,7 +123,7 @@ func (s *Store) takePlace(ctx context.Context, id satra.ID, c *satra.Change, res
 			}
 		}
 		if p.stale {
-			if _, err := s.finishEverybody(ctx); err != nil {
+			if err := s.finishEverybody(ctx); err != nil {
 				return p, err
 			}
 		}

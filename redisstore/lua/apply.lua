@@ -141,6 +141,7 @@ elseif r.principal ~= '' then
 end
 
 local out = packRecord(r)
+if reason then redis.call('PERSIST', KEYS[1]) end -- a first write: an end is made also when memory is full
 if over == before and not reason then
   redis.call('SET', KEYS[1], out, 'KEEPTTL')
 else

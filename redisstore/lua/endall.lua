@@ -2,6 +2,7 @@
 -- KEYS: principal. ARGV: the ID that stays, access (0 keep, 1 deny, 2 allow), at,
 -- reason, actor, how long to hold the hash.
 local now = clock()
+makeRoom(KEYS[1])
 redis.call('HSET', KEYS[1], 'e', text(math.max(now, tonumber(redis.call('HGET', KEYS[1], 'e') or 0) + 1)))
 if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
 if ARGV[2] == '2' then redis.call('HDEL', KEYS[1], 'd') end

@@ -9,7 +9,7 @@
 -- An entry that says that its session may be live goes only after the session.
 
 local OK, DISABLED, EPOCH, BUSY, FULL, OVER, LEFT, MARKED, LAPSED, MINE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-local LEASE = 5000000
+local LEASE, PATIENCE = 5000000, 60000000
 
 local function clock()
   local t = redis.call('TIME')
@@ -19,6 +19,10 @@ end
 local function text(n) return string.format('%.0f', n) end
 
 local function instant(entry) return (struct.unpack('>i8', entry, 2)) end
+
+-- makeRoom lets what follows be written on a server whose memory is full: sessions
+-- must end there, too. A script that has written something is not stopped.
+local function makeRoom(key) redis.call('HDEL', key, '') end
 
 -- hold keeps the hash until that instant at least, and for ever while the
 -- principal is disabled.
@@ -37,7 +41,7 @@ end
 -- that whoever began it must be gone.
 local function stale(shard, now)
   local open = redis.call('HGET', shard, 'o')
-  return open and now - tonumber(open) > LEASE and 1 or 0
+  return open and now - tonumber(open) > PATIENCE and 1 or 0
 end
 
 -- entries calls f with each session's ID and entry.

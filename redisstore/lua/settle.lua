@@ -2,6 +2,7 @@
 -- KEYS: principal. ARGV: ID or '', lease, its new entry, until when to hold the
 -- hash, then ID, old and new entry (or '') of each to replace.
 local now = clock()
+makeRoom(KEYS[1])
 for i = 5, #ARGV, 3 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
     if ARGV[i + 2] == '' then
