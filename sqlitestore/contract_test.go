@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/sqlitestore"
@@ -26,8 +27,8 @@ func BenchmarkContract(b *testing.B) { storetest.Benchmark(b, newHarness(sqlites
 
 // newHarness opens stores in folders of their own.
 func newHarness(o sqlitestore.Options) storetest.Harness {
-	var paths sync.Map // store → path
-	o.MaxRecord = 2 << 20
+	var paths sync.Map                          // store → path
+	o.MaxRecord, o.Timeout = 2<<20, time.Minute // a race detector takes its time
 	open := func(t storetest.TB, path string) satra.Store {
 		s, err := sqlitestore.Open(path, &o)
 		if err != nil {

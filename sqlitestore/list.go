@@ -54,22 +54,27 @@ func (s *Store) page(ctx context.Context, q satra.Query) (page satra.Page, err e
 	return page, rows.Err()
 }
 
-// pageQuery asks for one record more than the page holds.
+// pageQuery asks for one record more than the page holds. What was ended and what
+// was not are in different indexes.
 func pageQuery(q satra.Query) (query string, args []any) {
-	query, args = `SELECT id, principal, record FROM sessions WHERE id > ?`, []any{q.After[:]}
-	if q.Ended {
-		query += ` AND (ended > 0 OR over <= ?)`
-	} else {
-		query += ` AND ended = 0 AND over > ?`
-	}
-	args = append(args, q.At.UnixMicro())
+	const columns = `SELECT id, principal, record FROM sessions WHERE `
+	live, over, owner := `ended = 0 AND over > ?2`, `ended = 0 AND over <= ?2`, ``
+	args = []any{q.After[:], q.At.UnixMicro(), q.Limit + 1}
 	switch {
 	case q.Principal == nil:
+		over = `(ended > 0 OR over <= ?2)`
 	case *q.Principal == "":
-		query += ` AND +principal = x''`
+		over, owner = `(ended > 0 OR over <= ?2)`, ` AND +principal = x''`
 	default:
-		query += ` AND principal = ? AND principal <> x''`
+		owner = ` AND principal = ?4 AND principal <> x''`
 		args = append(args, []byte(*q.Principal))
 	}
-	return query + ` ORDER BY id LIMIT ?`, append(args, q.Limit+1)
+	const id, end = ` AND id > ?1`, ` ORDER BY id LIMIT ?3`
+	switch {
+	case !q.Ended:
+		return columns + live + owner + id + end, args
+	case len(args) == 3:
+		return columns + over + owner + id + end, args
+	}
+	return columns + over + owner + id + ` UNION ALL ` + columns + `ended > 0` + owner + id + end, args
 }

@@ -31,7 +31,8 @@ var migrations = []string{
 		ended     INTEGER NOT NULL,
 		record    BLOB NOT NULL
 	) STRICT;
-	CREATE INDEX sessions_of_principal ON sessions (principal, id) WHERE principal <> x'';
+	CREATE INDEX sessions_of_principal ON sessions (principal, id) WHERE ended = 0 AND principal <> x'';
+	CREATE INDEX sessions_ended_of_principal ON sessions (principal, id) WHERE ended > 0 AND principal <> x'';
 	CREATE INDEX sessions_over ON sessions (over);
 	CREATE INDEX sessions_ended ON sessions (ended) WHERE ended > 0;
 	CREATE TABLE principals (

@@ -30,22 +30,25 @@ type row struct {
 	changed bool          // was dirty, or is
 }
 
-// run judges the changes and writes what has become of the rows, the touches
-// that wait among them.
-func (t *tx) run(ops []*op) error {
+// run judges the changes, or as many as there is time for, and writes what has
+// become of the rows, the touches that wait among them. It returns how many.
+func (t *tx) run(ops []*op) (n int, err error) {
 	for _, id := range t.s.cache.touched() {
 		t.load(id)
 	}
-	for _, o := range ops {
+	begun := t.s.mono()
+	for n < len(ops) && (n == 0 || t.s.mono()-begun < maxHold) {
+		o := ops[n]
+		n++
 		if o.err = o.run(t); t.err != nil {
-			return t.err
+			return n, t.err
 		}
 	}
 	t.flush()
 	if t.state != t.s.state {
 		t.exec(t.s.statements.setState, t.state.serial, t.state.everybody)
 	}
-	return t.err
+	return n, t.err
 }
 
 // fail notes an error of the database, and reports whether there is one.

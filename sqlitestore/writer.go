@@ -99,15 +99,20 @@ func (s *Store) writeSome() bool {
 	if len(ops) == 0 {
 		return false
 	}
-	err := s.writeBatch(ops)
-	var early *earlyError
-	if len(ops) > 1 && errors.As(err, &early) {
-		for _, o := range ops {
-			s.answer([]*op{o}, s.writeBatch([]*op{o}))
+	for len(ops) > 0 {
+		n, err := s.writeBatch(ops)
+		batch := ops[:n]
+		ops = ops[n:]
+		var early *earlyError
+		if len(batch) == 1 || !errors.As(err, &early) {
+			s.answer(batch, err)
+			continue
 		}
-		return true
+		for i := range batch {
+			_, err := s.writeBatch(batch[i : i+1])
+			s.answer(batch[i:i+1], err)
+		}
 	}
-	s.answer(ops, err)
 	return true
 }
 
@@ -126,42 +131,46 @@ type earlyError struct{ error }
 
 func (e *earlyError) Unwrap() error { return e.error }
 
-// writeBatch runs the changes in one transaction. Each is judged by itself:
-// one that is refused leaves no trace. What is returned is the error of all; the
-// changes hold their own.
-func (s *Store) writeBatch(ops []*op) error {
+// maxHold is how long a batch is given before it is committed, so that those
+// who wait do not wait for hundreds of slow changes.
+const maxHold = 100 * time.Millisecond
+
+// writeBatch runs the changes, or the first of them, in one transaction, and
+// returns how many. Each is judged by itself: one that is refused leaves no
+// trace. The error is that of all; the changes hold their own.
+func (s *Store) writeBatch(ops []*op) (n int, err error) {
 	ctx := context.Background()
 	s.flushed = s.mono()
 	if _, err := s.statements.begin.ExecContext(ctx); err != nil {
-		return err
+		return len(ops), err
 	}
-	t := &tx{s: s, state: s.state, rows: map[satra.ID]*row{}}
+	t := &tx{s: s, rows: map[satra.ID]*row{}}
 	defer t.settle()
-	err := s.look(ctx)
-	t.state = s.state
-	if err == nil {
-		err = t.run(ops)
+	n = len(ops)
+	if err = s.look(ctx); err == nil {
+		t.state = s.state
+		n, err = t.run(ops)
 	}
 	if err != nil {
 		s.rollback(ctx)
-		return &earlyError{err}
+		return n, &earlyError{err}
 	}
 	// Nobody else can have written since BEGIN, nor before COMMIT.
 	s.verified.Store(int64(s.mono()))
 	if _, err := s.statements.commit.ExecContext(ctx); err != nil {
 		s.rollback(ctx)
 		if isFull(err) {
-			return &earlyError{err} // the mark that ends a transaction was not written
+			return n, &earlyError{err} // the mark that ends a transaction was not written
 		}
 		s.dataVersion = unknown
 		s.cache.drop()
-		return err
+		return n, err
 	}
 	s.state = t.state
 	s.heard = max(s.heard, t.state.serial)
 	t.committed = true
 	s.watchers.tell(t.notices...)
-	return nil
+	return n, nil
 }
 
 // rollback ends the transaction, if SQLite has not done that by itself: then it
