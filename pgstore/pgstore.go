@@ -23,6 +23,7 @@ type Store struct {
 	watching  *pgxpool.Config // of the connections of Watch
 	durable   satra.Durability
 	abandoned string // the statement that bounds a transaction left open
+	finding   string // the statement of Find
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -54,6 +55,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		schema: all.Schema, timeout: all.Timeout, maxRecord: all.MaxRecord, watching: watching, closed: make(chan struct{}),
 		abandoned: fmt.Sprintf("set local idle_in_transaction_session_timeout = %d", all.Timeout.Milliseconds()),
 	}
+	s.finding = s.in("select " + allColumns + " from {schema}.sessions where id = $1::bytea")
 	ctx, cancel := context.WithTimeout(ctx, opening)
 	defer cancel()
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
@@ -146,7 +148,7 @@ func sizeOf(values []satra.Value) (size int) {
 // Find reads the record anew each time, whatever the freshness.
 func (s *Store) Find(ctx context.Context, id satra.ID, _ satra.Freshness) (r *satra.Record, err error) {
 	err = s.read(ctx, "Find", func(ctx context.Context, conn *pgxpool.Conn) (err error) {
-		r, err = one(conn.QueryRow(ctx, s.in("select "+allColumns+" from {schema}.sessions where id = $1::bytea"), id[:]))
+		r, err = one(conn.QueryRow(ctx, s.finding, id[:]))
 		return err
 	})
 	if err == nil && r == nil {
