@@ -15,10 +15,11 @@
 // # What it costs
 //
 // A find, a commit, a touch and an end are one statement and one round trip
-// each. A sign-in takes one for its epoch and two for itself, whatever it ends; a
-// renewal takes three. A touch does not wait for the disk: a power cut or a crash
-// of the server may lose the last of them, and loses nothing else that was
-// acknowledged.
+// each; a statement that a connection has not seen yet takes one more, once. A
+// sign-in takes one for its epoch and two for itself, whatever it ends; a renewal
+// takes two, and so does, on top, a change that is refused: to be told why. A touch
+// does not wait for the disk: a power cut or a crash of the server may lose the last
+// of them, and loses nothing else that was acknowledged.
 //
 // # Behind a connection pooler
 //

@@ -104,6 +104,7 @@ func (p *Postgres) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.bin, program), args...)
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.account}
+	endWithTheTests(cmd.SysProcAttr)
 	return cmd
 }
 
