@@ -227,11 +227,15 @@ func (s *Store) connect() (err error) {
 	return s.begin(ctx)
 }
 
-// disconnect closes what connect has opened.
+// disconnect closes what connect has opened, the statements first: a connection
+// that has one left does not bring the file and its WAL together.
 func (s *Store) disconnect() error {
 	var errs []error
 	if s.readerDB != nil {
 		errs = append(errs, s.readerDB.Close())
+	}
+	for _, statement := range s.statements.all {
+		errs = append(errs, statement.Close())
 	}
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())

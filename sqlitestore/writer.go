@@ -23,6 +23,7 @@ type statements struct {
 	members, everybody, over       *sql.Stmt
 	principal, setPrincipal, ended *sql.Stmt
 	forget                         *sql.Stmt
+	all                            []*sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -53,6 +54,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		if *into, err = s.conn.PrepareContext(ctx, query); err != nil {
 			return err
 		}
+		st.all = append(st.all, *into)
 	}
 	return nil
 }
