@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -145,6 +146,39 @@ func TestASignInThatOutlivesItsLeaseIsRefused(t *testing.T) {
 		if live := k.live("alice"); len(live) != 1 || !live[winner] {
 			t.Errorf("%s: the principal has %d live sessions, want one", step, len(live))
 		}
+	}
+}
+
+func TestASignInGoesOnWhenItsCallerIsGone(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	ctx, cancel := context.WithCancel(t.Context())
+	id := k.create(nil)
+	k.at("reserved", cancel)
+	if _, err := k.Apply(ctx, id, k.attempt("alice", 1, true)); err != nil {
+		t.Errorf("got error %v, want none: half of a sign-in is nothing", err)
+	}
+	if !k.live("alice")[id] {
+		t.Errorf("the session is not live")
+	}
+}
+
+func TestSignInsOnTwoNodesShareTheLastPlace(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	other := k.node()
+	first, second := k.create(nil), k.create(nil)
+	came := k.at("reserved", func() {
+		if _, err := other.Apply(t.Context(), second, other.attempt("alice", 1, true)); !errors.Is(err, satra.ErrLimit) {
+			t.Errorf("another session, while the only place is reserved: got error %v, want ErrLimit", err)
+		}
+		if _, err := other.Apply(t.Context(), first, other.attempt("alice", 1, true)); !errors.Is(err, satra.ErrConflict) {
+			t.Errorf("the same session, while it signs in: got error %v, want ErrConflict", err)
+		}
+	})
+	if _, err := k.Apply(t.Context(), first, k.attempt("alice", 1, true)); err != nil || !*came {
+		t.Errorf("the sign-in that was first: %v", err)
+	}
+	if live := k.live("alice"); len(live) != 1 || !live[first] {
+		t.Errorf("%d sessions are live, want the first", len(live))
 	}
 }
 

@@ -56,7 +56,6 @@ type place struct {
 	lease             int64
 	before            string // the session's own entry
 	living, left, due []entry
-	stale             bool
 }
 
 // signIn binds a session to a principal: it reserves a place in the principal's
@@ -119,11 +118,6 @@ func (s *Store) takePlace(ctx context.Context, id satra.ID, c *satra.Change, res
 			ended, err := s.finish(ctx, b.Principal, c.At, p.left)
 			result.Ended = append(result.Ended, ended...)
 			if err != nil {
-				return p, err
-			}
-		}
-		if p.stale {
-			if err := s.finishEverybody(ctx); err != nil {
 				return p, err
 			}
 		}
@@ -191,10 +185,6 @@ func (s *Store) reserve(ctx context.Context, id satra.ID, b *satra.Binding, gone
 		if *into, err = readEntries(answer[4+i]); err != nil {
 			return p, err
 		}
-	}
-	if len(answer) == 8 {
-		stale, _ := answer[7].AsInt64()
-		p.stale = stale == 1
 	}
 	return p, nil
 }

@@ -41,4 +41,4 @@ end
 local lease = now + LEASE
 redis.call('HSET', KEYS[1], id, ((state == 'L' or state == 'r') and 'r' or 'R') .. struct.pack('>i8', lease))
 hold(KEYS[1], now + tonumber(ARGV[6]))
-return {status, text(lease), mine, flight, status == OVER and living or {}, left, due, stale(KEYS[2], now)}
+return {status, text(lease), mine, flight, status == OVER and living or {}, left, due}
