@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"context"
 	"crypto/rand"
 	"path/filepath"
 	"testing"
@@ -107,11 +108,16 @@ func value(r *satra.Record, key string) string {
 // pause keeps the writer busy until the function that it returns is called.
 func pause(t testing.TB, s *Store) (resume func()) {
 	busy, free := make(chan struct{}), make(chan struct{})
-	go s.do(t.Context(), "pause", func(*tx) error {
-		close(busy)
-		<-free
-		return nil
-	})
+	go func() {
+		err := s.do(context.Background(), "pause", func(*tx) error {
+			close(busy)
+			<-free
+			return nil
+		})
+		if err != nil && s.options.Timeout >= time.Minute {
+			t.Errorf("a pause of the writer: %v", err)
+		}
+	}()
 	<-busy
 	return func() { close(free) }
 }
