@@ -53,7 +53,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	}
 	s := &Store{
 		schema: all.Schema, timeout: all.Timeout, maxRecord: all.MaxRecord, watching: watching, closed: make(chan struct{}),
-		abandoned: fmt.Sprintf("set local idle_in_transaction_session_timeout = %d", all.Timeout.Milliseconds()),
+		abandoned: abandonedAfter(all.Timeout),
 	}
 	s.finding = s.in("select " + allColumns + " from {schema}.sessions where id = $1::bytea")
 	ctx, cancel := context.WithTimeout(ctx, opening)
@@ -66,6 +66,12 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// abandonedAfter is the statement with which the server ends a transaction that
+// its program has left open for so long.
+func abandonedAfter(d time.Duration) string {
+	return fmt.Sprintf("set local idle_in_transaction_session_timeout = %d", d.Milliseconds())
 }
 
 // start does what needs the server.

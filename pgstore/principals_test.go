@@ -14,11 +14,8 @@ import (
 // server takes them back.
 func TestASignInThatWasAbandonedKeepsNobodyOut(t *testing.T) {
 	o := options()
-	o.Timeout = 500 * time.Millisecond
-	vanishing := open(t, o)
-	again := *o
-	again.Timeout = 20 * time.Second
-	s := open(t, &again)
+	vanishing, s := open(t, o), open(t, o)
+	vanishing.abandoned = abandonedAfter(500 * time.Millisecond)
 	r := create(t, s, "")
 	conn, err := vanishing.pool.Acquire(t.Context())
 	if err != nil {
