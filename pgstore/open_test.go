@@ -100,12 +100,13 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 func TestARoleThatMayNotCreateASchemaCanBeGivenOne(t *testing.T) {
 	o := options()
 	conn := direct(t)
-	for _, statement := range []string{"drop role if exists app", "create role app login", "create schema " + o.Schema + " authorization app"} {
+	role := "app_" + o.Schema
+	for _, statement := range []string{"create role " + role + " login", "create schema " + o.Schema + " authorization " + role} {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, err := Open(t.Context(), strings.Replace(server.URL("postgres"), "postgres@", "app@", 1), o)
+	s, err := Open(t.Context(), strings.Replace(server.URL("postgres"), "postgres@", role+"@", 1), o)
 	if err != nil {
 		t.Fatal(err)
 	}
