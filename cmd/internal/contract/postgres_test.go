@@ -40,11 +40,7 @@ func TestPostgres(t *testing.T) {
 		Node:         func(t storetest.TB, s satra.Store) satra.Store { return open(t, schemaOf[s]) },
 		Linearizable: linearizable,
 	}
-	for _, c := range storetest.Cases() {
-		if c.Promise == 24 {
-			t.Run(c.String(), func(t *testing.T) { c.Run(t, h) })
-		}
-	}
+	runHistories(t, h)
 	server.Close()
 	goleak.VerifyNone(t, ignore)
 }

@@ -35,16 +35,7 @@ func TestRedis(t *testing.T) {
 		Node:         func(t storetest.TB, s satra.Store) satra.Store { return node(t, prefixOf[s]) },
 		Linearizable: linearizable,
 	}
-	ran := 0
-	for _, c := range storetest.Cases() {
-		if c.Promise == 24 {
-			ran++
-			t.Run(c.String(), func(t *testing.T) { c.Run(t, h) })
-		}
-	}
-	if ran == 0 {
-		t.Errorf("the suite has no case of promise 24")
-	}
+	runHistories(t, h)
 	for _, s := range open {
 		s.Close()
 	}

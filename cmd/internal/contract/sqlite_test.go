@@ -13,17 +13,19 @@ import (
 )
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, sqliteHarness(t, sqlitestore.Options{MaxRecord: 2 << 20, Timeout: time.Minute}))
+	runHistories(t, sqliteHarness(t, sqlitestore.Options{}))
 }
 
 func TestSQLiteShared(t *testing.T) {
-	h := sqliteHarness(t, sqlitestore.Options{MaxRecord: 2 << 20, Timeout: time.Minute, Shared: true})
+	h := sqliteHarness(t, sqlitestore.Options{Shared: true})
 	h.Rounds = 50
-	storetest.Run(t, h)
+	runHistories(t, h)
 }
 
-// sqliteHarness opens each store in a folder of its own.
+// sqliteHarness opens each store in a folder of its own, and a second node on
+// the same file where that is shared.
 func sqliteHarness(t *testing.T, o sqlitestore.Options) storetest.Harness {
+	o.Timeout = time.Minute // a race detector takes its time
 	root := t.TempDir()
 	var paths sync.Map // store → path
 	open := func(t storetest.TB, path string) satra.Store {
@@ -35,32 +37,15 @@ func sqliteHarness(t *testing.T, o sqlitestore.Options) storetest.Harness {
 		t.Cleanup(func() { s.Close() })
 		return s
 	}
-	folder := func(t storetest.TB) string {
-		dir, err := os.MkdirTemp(root, "")
-		if err != nil {
-			t.Fatalf("%v", err)
-		}
-		return dir
-	}
 	h := storetest.Harness{
-		Open:         func(t storetest.TB) satra.Store { return open(t, filepath.Join(folder(t), "sessions.db")) },
-		Linearizable: linearizable,
-		// What a process that is killed leaves behind are the files as they stand;
-		// sqlitestore's own tests kill one.
-		Restart: func(t storetest.TB, s satra.Store) satra.Store {
-			path, _ := paths.Load(s)
-			killed := filepath.Join(folder(t), "killed.db")
-			for _, suffix := range []string{"", "-wal", "-shm"} {
-				b, err := os.ReadFile(path.(string) + suffix)
-				if err == nil {
-					err = os.WriteFile(killed+suffix, b, 0o600)
-				}
-				if err != nil {
-					t.Fatalf("%v", err)
-				}
+		Open: func(t storetest.TB) satra.Store {
+			dir, err := os.MkdirTemp(root, "")
+			if err != nil {
+				t.Fatalf("%v", err)
 			}
-			return open(t, killed)
+			return open(t, filepath.Join(dir, "sessions.db"))
 		},
+		Linearizable: linearizable,
 	}
 	if o.Shared {
 		h.Node = func(t storetest.TB, s satra.Store) satra.Store {
