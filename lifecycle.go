@@ -269,12 +269,23 @@ func Derive(ctx context.Context, purpose string) ([32]byte, error) {
 	return s.rec.Seed.derive(purpose), nil
 }
 
-// derive hashes the seed with the hash of the purpose: 64 bytes always, so that
-// nothing can be appended to one input to make another, and the result is as
-// hard to tell from chance as SHA-256 with a secret prefix of 256 bits is.
+// shortPurpose is how long a purpose may be to fit into one block of SHA-256
+// beside the seed and its length.
+const shortPurpose = 22
+
+// derive hashes the seed with the purpose: the result is as hard to tell from
+// chance as SHA-256 with a secret prefix of 256 bits is. A short purpose stands
+// as it is, behind its length and padded; of a longer one its hash does. The two
+// inputs are of different lengths, and each is of one length always, so that
+// nothing can be appended to one to make another of its kind.
 func (seed *Seed) derive(purpose string) [32]byte {
 	var in [64]byte
 	copy(in[:32], seed[:])
+	if len(purpose) <= shortPurpose {
+		in[32] = byte(len(purpose))
+		copy(in[33:], purpose)
+		return sha256.Sum256(in[:33+shortPurpose])
+	}
 	of := sha256.Sum256([]byte(purpose))
 	copy(in[32:], of[:])
 	return sha256.Sum256(in[:])

@@ -315,3 +315,30 @@ func TestAGuardRefuses(t *testing.T) {
 		t.Error("a refused act was carried out")
 	}
 }
+
+func TestEachPurposeHasItsOwnSecret(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	seen := map[[32]byte]string{}
+	a.on("/derive", func(w http.ResponseWriter, r *http.Request) error {
+		for _, purpose := range []string{"", "\x00", "a", "a\x00", "b", strings.Repeat("a", 22), strings.Repeat("a", 23), strings.Repeat("a", 24), strings.Repeat("a", 1000)} {
+			got, err := satra.Derive(r.Context(), purpose)
+			if err != nil {
+				return err
+			}
+			if other, taken := seen[got]; taken {
+				t.Errorf("%.30q has the secret of %.30q", purpose, other)
+			}
+			seen[got] = purpose
+			if again, err := satra.Derive(r.Context(), purpose); again != got || err != nil {
+				t.Errorf("%.30q: got another secret the second time, %v", purpose, err)
+			}
+		}
+		return nil
+	})
+	b := a.browser()
+	b.get("/start")
+	wantStatus(t, b.get("/derive"), 200)
+	if len(seen) != 9 {
+		t.Errorf("got %d secrets, want 9", len(seen))
+	}
+}

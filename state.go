@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // standing is what the request's cookie turned out to be.
@@ -165,12 +166,13 @@ func (s *state) look() {
 	if s.cookieUse() == CookieIgnored {
 		return
 	}
+	now := s.m.now()
 	var shown [3]presented
 	for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
 		rec, err := s.m.store.Find(s, p.id, Fresh)
 		switch {
 		case err == nil:
-			s.judge(p, rec)
+			s.judge(p, rec, now)
 		case errors.Is(err, ErrNotFound):
 			s.note(Event{Kind: EventUnknownToken, Session: p.id})
 		default:
@@ -181,14 +183,13 @@ func (s *state) look() {
 		}
 	}
 	if s.standing == live && s.isActivity() {
-		s.touch = touchDue(s.rec.Seen, s.m.now(), s.rec.Idle)
+		s.touch = touchDue(s.rec.Seen, now, s.rec.Idle)
 	}
 }
 
 // judge weighs one token and its record against what was found before: a live
 // session counts most, then a retired secret, then one that is over.
-func (s *state) judge(p presented, rec *Record) {
-	now := s.m.now()
+func (s *state) judge(p presented, rec *Record, now time.Time) {
 	end := rec.Over(now)
 	current := rec.Secret.Equal(p.hash)
 	former := rec.retiredBy(p.hash)
