@@ -13,7 +13,7 @@ import (
 )
 
 // The linearizability case needs a checker that this module does not require:
-// cmd/internal/contract runs the whole suite with one.
+// cmd/internal/contract runs it with one.
 
 func TestContract(t *testing.T) { storetest.Run(t, newHarness(sqlitestore.Options{})) }
 
