@@ -207,6 +207,21 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 }
 
+func TestAStoreWorksWithoutACache(t *testing.T) {
+	o := patient()
+	o.Cache = -1
+	s := opened(t, newPath(t), o)
+	r := created(t, s)
+	applied(t, s, r.ID, setValue("a", "1"))
+	applied(t, s, r.ID, touching(time.Minute))
+	if got := found(t, s, r.ID); value(got, "a") != "1" || !got.Seen.Equal(t0.Add(time.Minute)) {
+		t.Errorf("got %q, seen %v after t0", value(got, "a"), got.Seen.Sub(t0))
+	}
+	if s.cache.shard(r.ID).get(r.ID) != nil {
+		t.Error("a record is cached")
+	}
+}
+
 // A reader that was slow must not put in what it read before a change.
 func TestASlowReaderPutsNothingOldIn(t *testing.T) {
 	var c cache

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/satra-sessions/satra"
@@ -29,12 +30,18 @@ func Open(name string, o *Options) (*Store, error) {
 	if err := errors.Join(pathErr, err); err != nil {
 		return nil, err
 	}
+	opening.Lock()
+	defer opening.Unlock()
 	s, err := open(path, options)
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: %s: %w", path, err)
 	}
 	return s, nil
 }
+
+// opening is held while a file is opened. Who makes a new one closes it again, and
+// on Unix that gives up all locks that this process has on it.
+var opening sync.Mutex
 
 func open(path string, o Options) (*Store, error) {
 	made, err := makeFile(path)
