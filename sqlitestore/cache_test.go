@@ -83,6 +83,22 @@ func TestChangesOfTwoProcessesAreExact(t *testing.T) {
 	}
 }
 
+// Whoever ends what, and whatever comes in between: each end is told once.
+func TestEachEndIsToldOnce(t *testing.T) {
+	s := opened(t, newPath(t), patient())
+	other := opened(t, s.path, patient())
+	notices := make(chan satra.Notice, 100)
+	go s.Watch(t.Context(), func(n satra.Notice) { notices <- n })
+	<-notices // the Gap
+	for i, by := range []*Store{s, other, other, s, s, other} {
+		id := created(t, s).ID
+		applied(t, by, id, ending(satra.ReasonSignedOut))
+		if n := <-notices; n.ID != id {
+			t.Fatalf("notice %d is not of the end that comes next: told twice, or not at all", i)
+		}
+	}
+}
+
 func TestManyEndsOfAnotherProcessAreAGap(t *testing.T) {
 	s := opened(t, newPath(t), patient())
 	other := opened(t, s.path, patient())
@@ -167,10 +183,63 @@ func TestATouchThatWaitsRevivesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, look := range []*Store{s, other} {
-		if got, err := look.Apply(t.Context(), r.ID, setValue("a", "1")); err == nil || got.Record.Ended == nil {
-			t.Errorf("a session that was ended takes changes: %v", err)
+		got, err := look.Apply(t.Context(), r.ID, setValue("a", "1"))
+		if err == nil || got.Record.Ended == nil || !got.Record.Seen.Equal(t0) {
+			t.Errorf("a session that was ended has changed: %v", err)
 		}
 	}
+}
+
+// A touch that could not be written waits on.
+func TestATouchIsKeptUntilItIsWritten(t *testing.T) {
+	s := opened(t, newPath(t), patient())
+	other := opened(t, s.path, patient())
+	r := created(t, s)
+	resume := pause(t, s)
+	s.verified.Store(int64(s.mono() + time.Hour))
+	applied(t, s, r.ID, touching(time.Minute))
+	pragma(t, s, "max_page_count = 1") // and the file is full
+	resume()
+	big := newRecord()
+	big.Values = []satra.Value{{Key: "big", Data: make([]byte, 900_000), Rev: 1}}
+	if err := s.Create(t.Context(), big); err == nil { // takes the touch into its transaction
+		t.Fatal("there was room")
+	}
+	pragma(t, s, "max_page_count = 1000000")
+	s.cache.drop()
+	if got := found(t, s, r.ID); !got.Seen.Equal(t0.Add(time.Minute)) {
+		t.Errorf("seen %v after t0, want the touch that was acknowledged", got.Seen.Sub(t0))
+	}
+	closed(t, s)
+	if got := found(t, other, r.ID); !got.Seen.Equal(t0.Add(time.Minute)) {
+		t.Errorf("written: seen %v after t0, want the touch that was acknowledged", got.Seen.Sub(t0))
+	}
+}
+
+// A reader adds the touches to what it read that waited when it began, which may
+// have been written since, and those that wait when it ends.
+func TestAReaderSeesTheTouchesThatWait(t *testing.T) {
+	var c cache
+	c.init(1 << 20)
+	r := newRecord()
+	sh := c.shard(r.ID)
+	touched := func(f filling, want time.Duration, what string) {
+		t.Helper()
+		if got := sh.fill(f, r); !got.Seen.Equal(t0.Add(want)) {
+			t.Errorf("%s: seen %v after t0, want %v", what, got.Seen.Sub(t0), want)
+		}
+	}
+	sh.settle(r.ID, r, true)
+	f := sh.begin(r.ID)
+	if !c.touch(r.ID, touching(time.Minute)) {
+		t.Fatal("the touch was not taken")
+	}
+	touched(f, time.Minute, "a touch after it began")
+	f = sh.begin(r.ID)
+	sh.take(r.ID)
+	sh.settle(r.ID, nil, true)
+	touched(f, time.Minute, "a touch that was written since it began")
+	touched(sh.begin(r.ID), 0, "no touch")
 }
 
 func TestTheCacheIsBounded(t *testing.T) {

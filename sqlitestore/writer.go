@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/satra-sessions/satra"
 )
@@ -161,10 +161,7 @@ func (s *Store) writeBatch(ops []*op) (n int, err error) {
 	s.verified.Store(int64(s.mono()))
 	if _, err := s.statements.commit.ExecContext(ctx); err != nil {
 		s.rollback(ctx)
-		if isFull(err) {
-			return n, &earlyError{err} // the mark that ends a transaction was not written
-		}
-		s.dataVersion = unknown
+		s.dataVersion = unknown // whether it was done is not known, either
 		s.cache.drop()
 		return n, err
 	}
@@ -178,13 +175,6 @@ func (s *Store) writeBatch(ops []*op) (n int, err error) {
 // rollback ends the transaction, if SQLite has not done that by itself: then it
 // says that there is none, which is as good.
 func (s *Store) rollback(ctx context.Context) { s.statements.rollback.ExecContext(ctx) }
-
-// isFull reports whether there was no room on the disk, or in the file.
-func isFull(err error) bool {
-	const sqliteFull = 13
-	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code() == sqliteFull
-}
 
 // unknown is no version of a file.
 const unknown = -1
@@ -250,11 +240,8 @@ func (s *Store) absorb(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if len(notices) > maxNotices {
-		notices = []satra.Notice{{Gap: true}}
-	}
 	s.heard = upTo
-	s.watchers.tell(notices...)
+	s.watchers.tell(notices...) // which makes too many a Gap
 	return nil
 }
 
