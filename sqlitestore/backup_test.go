@@ -80,6 +80,19 @@ func TestABackupUnderWritesIsWhole(t *testing.T) {
 	applied(t, copied, before.ID, setValue("a", "2"))
 }
 
+func TestABackupHasTheTouchesThatWait(t *testing.T) {
+	s := opened(t, newPath(t), patient())
+	r := created(t, s)
+	applied(t, s, r.ID, touching(time.Minute))
+	path := newPath(t)
+	if err := s.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(t, opened(t, path, patient()), r.ID); !got.Seen.Equal(t0.Add(time.Minute)) {
+		t.Errorf("seen %v after t0, want the touch that was acknowledged", got.Seen.Sub(t0))
+	}
+}
+
 func TestABackupOverwritesNothing(t *testing.T) {
 	s := opened(t, newPath(t), patient())
 	path := newPath(t)

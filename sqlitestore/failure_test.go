@@ -118,13 +118,15 @@ func locked(t *testing.T, path string) (unlock func()) {
 }
 
 func TestACallIsAnsweredInTimeWhenTheFileIsLocked(t *testing.T) {
-	s := opened(t, newPath(t), &Options{Timeout: 200 * time.Millisecond})
+	s := opened(t, newPath(t), patient())
 	r := created(t, s)
 	unlock := locked(t, s.path)
+	pragma(t, s, "busy_timeout = 50")
+	s.options.Timeout = 100 * time.Millisecond
 	calls := map[string]func() error{
 		"Create": func() error { return s.Create(t.Context(), newRecord()) },
 		"Apply":  func() error { _, err := s.Apply(t.Context(), r.ID, setValue("a", "1")); return err },
-		"EndAll": func() error { _, err := s.EndAll(t.Context(), satra.Ending{At: t0, Everybody: true}); return err },
+		"EndAll": func() error { _, err := s.EndAll(t.Context(), satra.Ending{At: t0, Principal: "alice"}); return err },
 		"Sweep":  func() error { _, err := s.Sweep(t.Context(), t0, 10); return err },
 	}
 	for what, call := range calls {
@@ -132,9 +134,10 @@ func TestACallIsAnsweredInTimeWhenTheFileIsLocked(t *testing.T) {
 			t.Errorf("%s of a locked file: got error %v, want ErrUnavailable", what, err)
 		}
 	}
+	s.options.Timeout = time.Minute
 	found(t, s, r.ID) // readers do not wait for writers
 	unlock()
-	s.options.Timeout = time.Minute
+	pragma(t, s, "busy_timeout = 30000")
 	applied(t, s, r.ID, setValue("a", "2"))
 	if got := found(t, s, r.ID); value(got, "a") != "2" {
 		t.Errorf("after it: got %q, want 2", value(got, "a"))
