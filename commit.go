@@ -34,6 +34,9 @@ func (s *state) commitOnce(status int) (first bool, err error) {
 	if err == nil && s.sticky != nil && !s.told && status < 500 {
 		err = s.sticky
 	}
+	if errors.Is(err, ErrRetry) {
+		err = errChanged // the handler has run: nobody may repeat it unasked
+	}
 	if err != nil {
 		s.replaced = err
 		s.standing, s.err = unusable, err
@@ -95,6 +98,9 @@ func (s *state) saveTouch() {
 	s.touch = false
 	c := s.touchChange()
 	_, err := s.m.store.Apply(commitContext{s}, s.rec.ID, &c)
+	if err == nil {
+		s.seen = c.Seen
+	}
 	if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
 		s.note(Event{Kind: EventStoreFailed, Detail: "touch", Err: err})
 	}
@@ -134,7 +140,7 @@ func (s *state) apply(c *Change) (Result, error) {
 	if err != nil {
 		return result, s.refused(result, err, c.SignIn != nil)
 	}
-	s.touch = false
+	s.touch, s.seen = false, c.Seen
 	for i := range s.writes {
 		s.writes[i].saved = true
 	}
@@ -203,7 +209,7 @@ func (s *state) writeHeaders() {
 	s.lines = [2]string{"Cookie", "no-store"}
 	if len(h["Vary"]) == 0 {
 		h["Vary"] = s.lines[0:1:1]
-	} else if !slices.ContainsFunc(h["Vary"], func(v string) bool { return strings.Contains(v, "Cookie") || v == "*" }) {
+	} else if !slices.ContainsFunc(h["Vary"], variesByCookie) {
 		h.Add("Vary", "Cookie")
 	}
 	if s.cookie != "" || len(h["Cache-Control"]) == 0 {
@@ -215,6 +221,16 @@ func (s *state) writeHeaders() {
 	if s.clear {
 		h.Set("Clear-Site-Data", `"cache", "storage"`)
 	}
+}
+
+// variesByCookie reports whether a line of Vary names the Cookie header.
+func variesByCookie(line string) bool {
+	for name := range strings.SplitSeq(line, ",") {
+		if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			return true
+		}
+	}
+	return false
 }
 
 // telling is called as the handler answers with a problem. The first

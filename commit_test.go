@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/satra-sessions/satra"
 )
@@ -510,3 +511,54 @@ type nullWriter struct{ h http.Header }
 func (w *nullWriter) Header() http.Header         { return w.h }
 func (w *nullWriter) Write(p []byte) (int, error) { return len(p), nil }
 func (w *nullWriter) WriteHeader(int)             {}
+
+func TestWhatSaveCouldNotSaveIsDropped(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	a.on("/save", func(w http.ResponseWriter, r *http.Request) error {
+		if err := theme.Set(r.Context(), "dark"); err != nil {
+			return err
+		}
+		a.store.failing(func(command string) error {
+			if command == "set" {
+				return satra.ErrUnavailable
+			}
+			return nil
+		})
+		if err := satra.Save(r.Context()); !errors.Is(err, satra.ErrUnavailable) {
+			t.Errorf("Save: got %v, want the store's error", err)
+		}
+		a.store.failing(nil)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, err := io.WriteString(w, "not saved")
+		return err
+	})
+	b := a.browser()
+	b.get("/start")
+	if got := bodyOf(b.get("/save")); got != "not saved" {
+		t.Errorf("got %q, want the handler's own answer", got)
+	}
+	if v, ok := a.store.only(t).Value("theme"); ok {
+		t.Errorf("what was answered as not saved is saved: %s", v.Data)
+	}
+}
+
+// A page that is written bit by bit tells the end as it is after the touch.
+func TestTheEndIsTheSameBeforeAndAfterTheFirstByte(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	a.on("/ends", func(w http.ResponseWriter, r *http.Request) error {
+		before, err := satra.From(r.Context())
+		if err != nil {
+			return err
+		}
+		io.WriteString(w, "first")
+		after, err := satra.From(r.Context())
+		if !after.ExpiresAt.Equal(before.ExpiresAt) || before.Remaining() != time.Hour {
+			t.Errorf("got %v and then %v", before.ExpiresAt, after.ExpiresAt)
+		}
+		return err
+	})
+	b := a.browser()
+	b.get("/start")
+	a.clock.advance(50 * time.Minute)
+	wantStatus(t, b.get("/ends"), 200)
+}

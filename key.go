@@ -177,7 +177,16 @@ func (s *state) write(w write) error {
 		return nil
 	}
 	_, err := s.apply(&Change{})
+	if err != nil {
+		s.dropUnsaved()
+	}
 	return err
+}
+
+// dropUnsaved forgets writes that the store has refused, so that nothing tries
+// them again and no read shows them.
+func (s *state) dropUnsaved() {
+	s.writes = slices.DeleteFunc(s.writes, func(w write) bool { return !w.saved })
 }
 
 // updatable returns the value that an Update starts from: the store's, or the

@@ -62,8 +62,9 @@ func (s *state) mayIssue() error {
 
 // Save saves at once what would wait for the response: a session that has begun
 // and values that were set. It is for a handler that must know before it
-// answers, or writes its own answer to the error. Without a session there is
-// nothing to save; that is no error.
+// answers, or writes its own answer to the error. What could not be saved is
+// dropped, and not tried again. Without a session there is nothing to save; that
+// is no error.
 //
 // Errors: [EndedError], [ErrRetry], [ErrAmbiguous], [ErrFull], [ErrTooLarge],
 // [ErrUnavailable].
@@ -78,6 +79,9 @@ func Save(ctx context.Context) error {
 		return s.create()
 	case s.standing == live && s.unsaved():
 		_, err := s.apply(&Change{})
+		if err != nil {
+			s.dropUnsaved()
+		}
 		return err
 	}
 	return nil
@@ -225,6 +229,9 @@ func Revoke(ctx context.Context, id ID) error {
 	case own.Session == id:
 		return SignOut(ctx)
 	}
+	if err := s.stillOwn(); err != nil {
+		return err
+	}
 	own.Session = id
 	return s.m.end(ctx, own, &own.Principal)
 }
@@ -243,7 +250,22 @@ func RevokeOthers(ctx context.Context) (int, error) {
 	if own.Principal == "" {
 		return 0, ErrNoSession
 	}
+	if err := s.stillOwn(); err != nil {
+		return 0, err
+	}
 	return s.m.endAll(ctx, own, Ending{Principal: own.Principal, Except: own.Session})
+}
+
+// stillOwn asks the store whether the request's secret still opens its session:
+// before it ends others, and not only when it was found.
+func (s *state) stillOwn() error {
+	s.lock()
+	defer s.unlock()
+	if err := s.settled(); err != nil {
+		return err
+	}
+	_, err := s.apply(&Change{Return: true})
+	return err
 }
 
 // Derive returns a secret of this session for one purpose: the same through
@@ -350,10 +372,12 @@ func From(ctx context.Context) (Session, error) {
 		return Session{}, ErrNoSession
 	}
 	now := s.m.now()
-	if s.touch { // as it will be when the response begins
-		rec := *s.rec
-		rec.Seen = now
-		return rec.session(now), nil
+	rec := *s.rec
+	if s.seen.After(rec.Seen) {
+		rec.Seen = s.seen
 	}
-	return s.rec.session(now), nil
+	if s.touch { // as it will be when the response begins
+		rec.Seen = now
+	}
+	return rec.session(now), nil
 }

@@ -30,11 +30,13 @@ type Options struct {
 	InsecureCookie bool
 
 	// SameSite is http.SameSiteLaxMode by default; http.SameSiteStrictMode is
-	// the other choice: a link from elsewhere then arrives without a session.
+	// the other choice: a link from elsewhere then arrives without a session, so
+	// that a page which begins one for every visitor replaces the user's.
 	SameSite http.SameSite
 
 	// Activity reports whether a request shows that somebody is there, and so
-	// puts off the idle timeout. Default [AnyRequest]; [ByPerson] is stricter.
+	// puts off the idle timeout. Default [AnyRequest]; [ByPerson] is stricter. It
+	// is asked while the session is looked up, and must not use it.
 	Activity func(*http.Request) bool
 
 	// Visible keys are told to the client by the session API.

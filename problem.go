@@ -21,6 +21,11 @@ var (
 	// replaced. Nothing is wrong: the next one shows the new secret.
 	ErrRetry = errors.New("satra: the session was renewed by another request")
 
+	// errChanged: what the handler had set could not be saved, because a sign-in
+	// or a fresh proof came between. Unlike ErrRetry it is told after the handler
+	// has run, and whatever else that did is done.
+	errChanged = errors.New("satra: the session was signed in by another request meanwhile")
+
 	// ErrAmbiguous: the request shows two live sessions, so that one of them
 	// must have been planted.
 	ErrAmbiguous = errors.New("satra: the request shows two live sessions")
@@ -59,6 +64,7 @@ const (
 	CodeSessionExpired   = "SESSION_EXPIRED"
 	CodeSessionRevoked   = "SESSION_REVOKED"
 	CodeSessionRetry     = "SESSION_RETRY"
+	CodeSessionChanged   = "SESSION_CHANGED"
 	CodeSignInRequired   = "SIGN_IN_REQUIRED"
 	CodeReauthRequired   = "REAUTH_REQUIRED"
 	CodeCSRFInvalid      = "CSRF_INVALID"
@@ -101,6 +107,8 @@ func ProblemOf(err error) *Problem {
 		return &Problem{Status: 401, Code: CodeSessionRequired, Message: "No active session. Please refresh the page."}
 	case errors.Is(err, ErrRetry), errors.Is(err, ErrConflict):
 		return &Problem{Status: 409, Code: CodeSessionRetry, Message: "The session was just renewed. Please try again."}
+	case errors.Is(err, errChanged):
+		return &Problem{Status: 409, Code: CodeSessionChanged, Message: "The session was signed in elsewhere meanwhile, and this was not saved. Please look before you try again."}
 	case errors.Is(err, ErrEnded), errors.Is(err, ErrNotFound):
 		return &Problem{Status: 404, Code: CodeNotFound, Message: "There is no such session."}
 	case errors.Is(err, ErrAmbiguous):

@@ -1,6 +1,7 @@
 package satra
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -156,3 +157,6 @@ func (r *Record) Format(w fmt.State, _ rune) {
 	}
 	io.WriteString(w, "record "+r.ID.String())
 }
+
+// MarshalJSON tells the session's ID alone, for the same reason.
+func (r *Record) MarshalJSON() ([]byte, error) { return json.Marshal(fmt.Sprint(r)) }

@@ -3,7 +3,7 @@ package satra
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 )
 
@@ -27,12 +27,13 @@ const attemptLasts = time.Hour
 // bytes. It is called before the credentials are checked.
 //
 // Errors: [ErrDisabled], which a page should not tell apart from a wrong
-// password; [ErrUnavailable].
+// password; a 400 [Problem] for a name of another length; [ErrUnavailable].
 func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
 	s := mustState(ctx)
 	if principal == "" || len(principal) > maxPrincipal {
-		return Attempt{}, fmt.Errorf("satra: BeginSignIn: a principal has 1 to %d bytes, not %d", maxPrincipal, len(principal))
+		return Attempt{}, &Problem{Status: 400, Code: CodeBadRequest, Message: "The name is missing or too long."}
 	}
+	principal = strings.Clone(principal) // it may be a part of a long request
 	state, err := s.m.store.Principal(ctx, principal)
 	if err != nil {
 		return Attempt{}, storeError(err)
@@ -84,6 +85,7 @@ func (a Attempt) Complete(ctx context.Context, method string) error {
 
 // signIn binds the request's record, or a new one, to the principal.
 func (s *state) signIn(a Attempt, method string) error {
+	sticky := s.sticky
 	if s.standing == live && !s.fresh && (s.rec.Principal == "" || s.rec.Principal == a.principal) {
 		err := s.bind(a, method)
 		if !errors.Is(err, ErrRetry) && !isEnded(err) && !errors.Is(err, ErrNoSession) {
@@ -91,7 +93,7 @@ func (s *state) signIn(a Attempt, method string) error {
 		}
 		// Another request has signed in with this record, or ended it: this
 		// one gets a record of its own.
-		s.sticky = nil
+		s.sticky = sticky
 	}
 	var former *Record
 	if s.standing == live && s.rec.Principal != "" && s.rec.Principal != a.principal {
@@ -129,6 +131,11 @@ func (s *state) signInAnew(a Attempt, method string) error {
 	}
 	if err != nil {
 		s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.cookie = standing, rec, end, fresh, touch, writes, cookie
+		if fresh { // its ID is used up: the session that had begun begins again
+			if again := s.begin(); again != nil {
+				return again
+			}
+		}
 	}
 	return err
 }
@@ -163,7 +170,7 @@ func (s *state) abandon() {
 		return
 	}
 	now := s.m.now()
-	end := End{At: now, Reason: ReasonReplaced}
+	end := End{At: now, Reason: ReasonIncomplete}
 	_, _ = s.m.store.Apply(commitContext{s}, s.rec.ID, &Change{At: now, End: &end})
 }
 
@@ -207,6 +214,9 @@ func Reauthenticate(ctx context.Context, method string) error {
 	}
 	if err := s.mayIssue(); err != nil {
 		return err
+	}
+	if s.rec.ID != act.Session || s.rec.Principal != act.Principal {
+		return ErrRetry // somebody else has signed in since the guard was asked
 	}
 	t := newToken(s.rec.ID)
 	return s.rebind(t, &Binding{

@@ -342,3 +342,76 @@ func TestEachPurposeHasItsOwnSecret(t *testing.T) {
 		t.Errorf("got %d secrets, want 9", len(seen))
 	}
 }
+
+// A login page may begin the visitor's session in the very request that is then
+// refused: the visitor keeps a session, and the page is sent.
+func TestARefusedSignInLeavesTheSessionThatHadBegun(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	a.on("/login", func(w http.ResponseWriter, r *http.Request) error {
+		if err := theme.Set(r.Context(), "dark"); err != nil {
+			return err
+		}
+		attempt, err := satra.BeginSignIn(r.Context(), "alice")
+		if err != nil {
+			return err
+		}
+		if _, err := a.m.Disable(r.Context(), "alice", "root"); err != nil {
+			return err
+		}
+		if err := attempt.Complete(r.Context(), "test"); !errors.Is(err, satra.ErrDisabled) {
+			t.Errorf("got error %v, want ErrDisabled", err)
+		}
+		_, err = w.Write([]byte("try again"))
+		return err
+	})
+	b := a.browser()
+	resp := b.post("/login")
+	if got := bodyOf(resp); resp.StatusCode != 200 || got != "try again" || len(resp.Cookies()) != 1 {
+		t.Fatalf("got %d %q with %d cookies, want the page and a session", resp.StatusCode, got, len(resp.Cookies()))
+	}
+	if got := bodyOf(b.get("/theme")); got != "dark" {
+		t.Errorf("the session has theme %q, want what the request had set", got)
+	}
+}
+
+// Another request's fresh proof comes between a handler's Set and its commit.
+// What the handler did besides is done, so that nobody may repeat it unasked.
+func TestACommitThatCameTooLateIsNotToBeRepeated(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	b := a.browser()
+	b.get("/start")
+	b.post("/signin?as=alice")
+	a.on("/order", func(w http.ResponseWriter, r *http.Request) error {
+		if err := theme.Set(r.Context(), "dark"); err != nil {
+			return err
+		}
+		wantStatus(t, b.copyRequest(r, "/again"), 200)
+		return nil
+	})
+	resp := b.post("/order")
+	if got := bodyOf(resp); resp.StatusCode != 409 || !strings.Contains(got, `"SESSION_CHANGED"`) {
+		t.Errorf("got %d %s, want 409 SESSION_CHANGED", resp.StatusCode, got)
+	}
+}
+
+// A request that came with a secret which is dead by now ends nobody's sessions.
+func TestAStaleRequestEndsNoOtherSession(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	other := a.browser()
+	other.post("/signin?as=alice")
+	b := a.browser()
+	b.post("/signin?as=alice")
+	a.on("/others", func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := satra.From(r.Context()); err != nil {
+			return err
+		}
+		wantStatus(t, b.copyRequest(r, "/again"), 200)
+		n, err := satra.RevokeOthers(r.Context())
+		if n != 0 || !errors.Is(err, satra.ErrRetry) {
+			t.Errorf("got %d ended and error %v, want none and ErrRetry", n, err)
+		}
+		return err
+	})
+	b.post("/others")
+	wantStatus(t, other.get("/me"), 200)
+}

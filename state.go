@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -62,7 +64,8 @@ type state struct {
 	seed   Seed        // retired: what its CSRF tokens were made from
 	token  token       // fresh: what the cookie will hold
 	writes []write
-	touch  bool // last-seen waits to be written
+	touch  bool      // last-seen waits to be written
+	seen   time.Time // what this request has written of it
 
 	cookie   string // the Set-Cookie line of what has acted, or ""
 	clear    bool   // the browser is to clear what it keeps of the site
@@ -73,6 +76,16 @@ type state struct {
 	events []Event
 	lines  [2]string // what Vary and Cache-Control point to: no allocation
 }
+
+// Format hides what the state holds, a cookie and a seed among it: it is the
+// request's context, and contexts are printed.
+func (*state) Format(w fmt.State, _ rune) { io.WriteString(w, "[session of a request]") }
+
+// LogValue hides it from slog.
+func (*state) LogValue() slog.Value { return slog.StringValue("[session of a request]") }
+
+// MarshalJSON hides it from JSON.
+func (*state) MarshalJSON() ([]byte, error) { return []byte(`"[session of a request]"`), nil }
 
 // lock and unlock guard everything below mu. Events are delivered after the
 // lock is released, so that an observer can do no harm to it.
@@ -107,7 +120,7 @@ func (s *state) observe(e Event) {
 func (s *state) useCookie(use CookieUse) {
 	s.lock()
 	defer s.unlock()
-	if s.use == CookieIgnored && s.standing == absent && use != CookieIgnored {
+	if s.cookieUse() == CookieIgnored && s.standing == absent && use != CookieIgnored {
 		s.standing = unseen // what was not looked at may be looked at now
 	}
 	s.use, s.useGiven = use, true
@@ -166,10 +179,11 @@ func (s *state) look() {
 	if s.cookieUse() == CookieIgnored {
 		return
 	}
-	now := s.m.now()
+	var now time.Time
 	var shown [3]presented
 	for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
 		rec, err := s.m.store.Find(s, p.id, Fresh)
+		now = s.m.now()
 		switch {
 		case err == nil:
 			s.judge(p, rec, now)
@@ -228,7 +242,7 @@ func (r *Record) retiredBy(h Hash) *Retired {
 // no session.
 func (s *state) fail(err error) {
 	s.standing, s.err, s.sticky = unusable, err, err
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrUnavailable) && s.Err() == nil { // not because the client went away
 		s.note(Event{Kind: EventStoreFailed, Err: err})
 	}
 }

@@ -66,12 +66,18 @@ func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], o
 // Format hides the hash from fmt and log: it is of no use to a reader.
 func (Hash) Format(w fmt.State, _ rune) { io.WriteString(w, "[hash]") }
 
+// MarshalJSON hides the hash from JSON, and so from a log.
+func (Hash) MarshalJSON() ([]byte, error) { return []byte(`"[hash]"`), nil }
+
 // A Seed is the secret of a session from which [Derive] makes others, the CSRF
 // token among them. Unlike the token's secret it is stored as it is.
 type Seed [32]byte
 
 // Format hides the seed from every fmt verb.
 func (Seed) Format(w fmt.State, _ rune) { io.WriteString(w, "[seed]") }
+
+// MarshalJSON hides the seed from JSON, and so from a log.
+func (Seed) MarshalJSON() ([]byte, error) { return []byte(`"[seed]"`), nil }
 
 // A token is what a new cookie will hold: the ID and the secret. The secret is
 // held by a pointer to a pointer, because fmt and slog print an array in

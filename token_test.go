@@ -2,6 +2,7 @@ package satra
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -77,8 +78,12 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	tok := newToken(newID())
 	secret := tok.cookieValue()[22:]
 	rec := &Record{ID: tok.id, Secret: tok.hash(), Seed: newSeed(), Values: []Value{{Key: "k", Data: []byte("valueinside")}}}
+	request := &state{Context: t.Context(), token: tok, seed: rec.Seed, rec: rec, cookie: "satra=" + tok.cookieValue()}
 	var out bytes.Buffer
-	for _, v := range []any{tok, &tok, holder{"h", tok}, &holder{"h", tok}, []token{tok}, rec, rec.Seed, rec.Secret, []*Record{rec}} {
+	for _, v := range []any{
+		tok, &tok, holder{"h", tok}, &holder{"h", tok}, []token{tok}, rec, rec.Seed, rec.Secret, []*Record{rec},
+		request, context.WithValue(request, holder{}, 1),
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 			fmt.Fprintf(&out, "%T "+verb+" "+verb[1:]+"\n", v, v)
 		}
@@ -88,7 +93,10 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	forms := map[string]string{
 		"the secret in base64": secret, "the secret in hex": fmt.Sprintf("%x", (*tok.secret)[:]),
 		"the secret in decimal": strings.Trim(fmt.Sprint((*tok.secret)[:]), "[]"), "a value": "valueinside",
-		"the seed in hex": fmt.Sprintf("%x", [32]byte(rec.Seed)), "the seed in decimal": strings.Trim(fmt.Sprint([32]byte(rec.Seed)), "[]"),
+		"a value in base64": base64.StdEncoding.EncodeToString([]byte("valueinside")),
+		"the seed in JSON":  strings.ReplaceAll(strings.Trim(fmt.Sprint([32]byte(rec.Seed)), "[]"), " ", ","),
+		"the hash in JSON":  strings.ReplaceAll(strings.Trim(fmt.Sprint([32]byte(rec.Secret)), "[]"), " ", ","),
+		"the seed in hex":   fmt.Sprintf("%x", [32]byte(rec.Seed)), "the seed in decimal": strings.Trim(fmt.Sprint([32]byte(rec.Seed)), "[]"),
 	}
 	for name, form := range forms {
 		if strings.Contains(out.String(), form) {

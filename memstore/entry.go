@@ -60,9 +60,10 @@ func instant(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-// pack takes the record in. Principals are linked elsewhere.
+// pack takes the record in. Principals are linked elsewhere, and the ID, which is
+// read without the shard's lock, never changes.
 func (e *entry) pack(r *satra.Record) {
-	e.id, e.secret, e.seed = r.ID, r.Secret, r.Seed
+	e.secret, e.seed = r.Secret, r.Seed
 	e.version, e.generation = r.Version, r.Generation
 	e.created, e.begun, e.seen, e.authAt = micros(r.Created), micros(r.Begun), micros(r.Seen), micros(r.AuthAt)
 	e.idle, e.lifetime = r.Idle, r.Lifetime

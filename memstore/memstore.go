@@ -135,7 +135,7 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	if sh.records[r.ID] != nil {
 		return satra.ErrExists
 	}
-	e := &entry{}
+	e := &entry{id: r.ID}
 	e.pack(r)
 	sh.learn(r.Values)
 	sh.records[r.ID] = e
@@ -180,7 +180,7 @@ func (s *Store) Apply(ctx context.Context, id satra.ID, c *satra.Change) (satra.
 	if err := ctx.Err(); err != nil {
 		return satra.Result{}, err
 	}
-	if c.End != nil || c.Refused != nil {
+	if c.End != nil || c.Refused != nil || c.SignIn != nil {
 		defer s.boundTombstones()
 	}
 	if c.SignIn != nil && !c.SignIn.Again {

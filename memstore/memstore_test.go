@@ -145,6 +145,12 @@ func TestNothingIsLeftOfAPrincipal(t *testing.T) {
 	if n, err := s.Sweep(t.Context(), t0.Add(time.Hour), 10); n != 1 || err != nil {
 		t.Fatalf("Sweep: got %d, %v; want 1", n, err)
 	}
+	if again, _ := s.Principal(t.Context(), "alice"); again != state {
+		t.Errorf("an hour later: got %+v, want the epoch as it was: a sign-in may be under way", again)
+	}
+	if _, err := s.Sweep(t.Context(), t0.Add(25*time.Hour), 10); err != nil {
+		t.Fatal(err)
+	}
 	state, _ = s.Principal(t.Context(), "alice")
 	if state != (satra.PrincipalState{}) || has(t, s, id) {
 		t.Errorf("after the sweep: got %+v, want nothing", state)

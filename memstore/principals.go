@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,8 +18,11 @@ type principals struct {
 	states map[string]state  // of principals that were ended or disabled
 }
 
-// A state is remembered for as long as tombstones are: a sign-in that began
-// before the ending cannot last that long.
+// epochsLast is how much longer than a tombstone an epoch is remembered: a
+// sign-in that began before the ending must find it, and may take an hour.
+const epochsLast = 24 * time.Hour
+
+// A state is what is remembered of a principal that was ended or disabled.
 type state struct {
 	epoch    uint64
 	at       int64
@@ -210,7 +214,8 @@ func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, erro
 		p.states = map[string]state{}
 	}
 	old := p.states[e.Principal]
-	p.states[e.Principal] = state{s.epochs.Add(1), micros(e.At), e.Access == satra.AccessDeny || e.Access == satra.AccessKeep && old.disabled}
+	// A clone: the name may be a part of a long request.
+	p.states[strings.Clone(e.Principal)] = state{s.epochs.Add(1), micros(e.At), e.Access == satra.AccessDeny || e.Access == satra.AccessKeep && old.disabled}
 	if e.Access == satra.AccessAllow {
 		return nil, nil
 	}

@@ -14,7 +14,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	s.forgetEpochs(before)
+	s.forgetEpochs(before.Add(-epochsLast))
 	n, cut := 0, micros(before)
 	for n < limit && s.removeOldest(cut) {
 		n++
