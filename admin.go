@@ -1,6 +1,7 @@
 package satra
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -143,7 +144,7 @@ func VisibleValues(ctx context.Context) (map[string]json.RawMessage, error) {
 			s.note(Event{Kind: EventUnreadable, Detail: "key " + name})
 			continue
 		}
-		values[name] = json.RawMessage(v.Data)
+		values[name] = json.RawMessage(bytes.Clone(v.Data)) // the store keeps the others
 	}
 	return values, nil
 }

@@ -68,7 +68,7 @@ func (s *state) finish(returned bool) {
 		if s.cookie != "" {
 			s.writeHeaders()
 		}
-	} else if returned && s.touch {
+	} else if returned && s.touch && s.standing == live {
 		s.saveTouch() // the session was first used after the first byte
 	}
 	s.phase = done
@@ -176,7 +176,7 @@ func (s *state) refused(result Result, err error, signIn bool) error {
 	case errors.Is(err, ErrEnded):
 		err = s.ended(result.Record)
 	case errors.Is(err, ErrNotFound):
-		s.standing, s.rec = absent, nil
+		s.standing, s.rec, s.touch = absent, nil, false
 		err = ErrNoSession
 	case errors.Is(err, ErrLimit), errors.Is(err, ErrEpoch), errors.Is(err, ErrDisabled), errors.Is(err, ErrTooLarge):
 		return err // a refusal, not a failure: the handler answers it

@@ -562,3 +562,23 @@ func TestTheEndIsTheSameBeforeAndAfterTheFirstByte(t *testing.T) {
 	a.clock.advance(50 * time.Minute)
 	wantStatus(t, b.get("/ends"), 200)
 }
+
+// A session may be swept or evicted while a request works on it that also has a
+// touch to write.
+func TestASessionThatVanishesWhileARequestWorks(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	b := a.browser()
+	b.get("/start")
+	a.clock.advance(10 * time.Minute)
+	a.store.failing(func(command string) error {
+		if command == "set" {
+			return satra.ErrNotFound
+		}
+		return nil
+	})
+	for _, path := range []string{"/visit", "/theme?set=dark"} {
+		if resp := b.get(path); resp.StatusCode != 401 {
+			t.Errorf("%s: got %d, want 401", path, resp.StatusCode)
+		}
+	}
+}

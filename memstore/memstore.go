@@ -141,7 +141,9 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	sh.records[r.ID] = e
 	s.records.Add(1)
 	sh.queues[byEnd].put(e, e.overAt())
-	if r.Ended == nil {
+	if r.Ended != nil {
+		s.tombstones.add(r)
+	} else {
 		s.anonymous.Add(1)
 		sh.queues[byUse].put(e, e.seen)
 	}

@@ -132,6 +132,29 @@ func TestTombstonesAreBoundedAndAnonymousOnesGoFirst(t *testing.T) {
 	}
 }
 
+// What was swept is no tombstone any more, however many there ever were.
+func TestSweptTombstonesDoNotCount(t *testing.T) {
+	s := memstore.New(&memstore.Options{Capacity: 8}) // two tombstones
+	end := func(id satra.ID) {
+		t.Helper()
+		if _, err := s.Apply(t.Context(), id, &satra.Change{At: t0, End: &satra.End{At: t0, Reason: satra.ReasonAdministrator}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		end(create(t, s, 0, "alice"))
+		end(create(t, s, 0, "bob"))
+		if n, err := s.Sweep(t.Context(), t0.Add(time.Hour), 10); n != 2 || err != nil {
+			t.Fatalf("Sweep: got %d, %v; want 2", n, err)
+		}
+	}
+	anonymous := create(t, s, 0, "")
+	end(anonymous)
+	if !has(t, s, anonymous) {
+		t.Error("the only tombstone there is was dropped as one too many")
+	}
+}
+
 func TestNothingIsLeftOfAPrincipal(t *testing.T) {
 	s := memstore.New(nil)
 	id := create(t, s, 0, "alice")

@@ -19,6 +19,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	for n < limit && s.removeOldest(cut) {
 		n++
 	}
+	s.trimTombstones()
 	return n, nil
 }
 
@@ -78,7 +79,10 @@ func (sh *shard) drop(e *entry) {
 // remove counts an entry that was dropped, and takes it out of the index.
 func (s *Store) remove(e *entry) {
 	s.records.Add(-1)
-	if e.principal == "" && !e.isEnded() {
+	switch {
+	case e.isEnded():
+		s.tombstones.remove()
+	case e.principal == "":
 		s.anonymous.Add(-1)
 	}
 	if e.principal != "" {
@@ -135,17 +139,24 @@ func (sh *shard) takeIdle() *entry {
 }
 
 // tombstones are the ended records in the order of their ends, so that they
-// can be bounded: those of anonymous sessions go first. Some may have been swept
-// meanwhile.
+// can be bounded: those of anonymous sessions go first. Some in the lists may have
+// been swept meanwhile; they do not count.
 type tombstones struct {
 	mu                sync.Mutex
-	max               int
+	max, count        int
 	anonymous, signed []satra.ID
+}
+
+func (t *tombstones) remove() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count--
 }
 
 func (t *tombstones) add(r *satra.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count++
 	if r.Principal == "" {
 		t.anonymous = append(t.anonymous, r.ID)
 	} else {
@@ -157,12 +168,12 @@ func (t *tombstones) add(r *satra.Record) {
 func (t *tombstones) excess() (id satra.ID, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.anonymous)+len(t.signed) <= t.max {
-		return id, false
-	}
 	from := &t.signed
 	if len(t.anonymous) > 0 {
 		from = &t.anonymous
+	}
+	if t.count <= t.max || len(*from) == 0 {
+		return id, false
 	}
 	id = (*from)[0]
 	*from = (*from)[1:]
@@ -187,4 +198,32 @@ func (s *Store) boundTombstones() {
 			s.remove(e)
 		}
 	}
+}
+
+// trimTombstones takes the IDs of records that were swept off the beginnings of
+// the lists, where a sweep leaves them; no lock is held.
+func (s *Store) trimTombstones() {
+	t := &s.tombstones
+	for _, list := range []*[]satra.ID{&t.anonymous, &t.signed} {
+		for {
+			t.mu.Lock()
+			ids := *list
+			t.mu.Unlock()
+			if len(ids) == 0 || s.has(ids[0]) {
+				break
+			}
+			t.mu.Lock()
+			if len(*list) > 0 && (*list)[0] == ids[0] {
+				*list = (*list)[1:]
+			}
+			t.mu.Unlock()
+		}
+	}
+}
+
+func (s *Store) has(id satra.ID) bool {
+	sh := s.shard(id)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	return sh.records[id] != nil
 }
