@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/satra-sessions/satra/internal/testserver"
+)
+
+// TestTwoNodesOnOneStore signs out on one node and shows the old cookie to the
+// other.
+func TestTwoNodesOnOneStore(t *testing.T) {
+	for kind, address := range map[string]func(*testing.T) string{
+		"redis":    func(t *testing.T) string { return testserver.StartRedis(t, false).URL() },
+		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).URL("postgres") },
+		"a shared file": func(t *testing.T) string {
+			return "sqlite:" + t.TempDir() + "/sessions.db?shared=1"
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			store := address(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			here := start(t, ctx, t.TempDir(), "-store", store)
+			there := start(t, ctx, t.TempDir(), "-store", store)
+
+			resp, _ := ask(t, "GET", here.origin+"/", "")
+			cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")
+			_, info := ask(t, "GET", there.origin+"/api/session/info", cookie)
+			if !strings.Contains(info, `"is_active":true`) {
+				t.Fatalf("the other node knows nothing of the session: %s", info)
+			}
+			_, said := ask(t, "GET", here.origin+"/api/session/csrf-token", cookie)
+			token := regexp.MustCompile(`"csrf_token":"([^"]*)"`).FindStringSubmatch(said)
+			if token == nil {
+				t.Fatalf("no token: %s", said)
+			}
+			if resp, said := ask(t, "POST", here.origin+"/api/session/clear", cookie, "X-CSRF-Token", token[1]); resp.StatusCode != 200 {
+				t.Fatalf("the sign-out: %d %s", resp.StatusCode, said)
+			}
+			if resp, info := ask(t, "GET", there.origin+"/api/session/info", cookie); resp.StatusCode != 401 || !strings.Contains(info, `"reason":"signed_out"`) {
+				t.Errorf("the old cookie on the other node: got %d %s, want 401 signed_out", resp.StatusCode, info)
+			}
+			cancel()
+			here.wantEnd()
+			there.wantEnd()
+		})
+	}
+}
+
+func ask(t *testing.T, method, url, cookie string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
