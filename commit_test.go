@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -252,101 +251,6 @@ func TestTheCookieOfWhatHasActedIsSentWithTheFailure(t *testing.T) {
 	}
 }
 
-func TestConcurrentRequestsKeepEachOthersValues(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	b := a.browser()
-	b.get("/start")
-	for round := range 1000 {
-		start := make(chan struct{})
-		var at sync.WaitGroup
-		for _, path := range []string{fmt.Sprintf("/theme?set=%d", round), "/visit"} {
-			r := b.request("GET", path)
-			at.Go(func() {
-				<-start
-				a.server.ServeHTTP(httptest.NewRecorder(), r)
-			})
-		}
-		close(start)
-		at.Wait()
-		rec := a.store.only(t)
-		shown, _ := rec.Value("theme")
-		count, _ := rec.Value("visits")
-		if string(shown.Data) != fmt.Sprintf(`"%d"`, round) || string(count.Data) != fmt.Sprint(round+1) {
-			t.Fatalf("round %d: got theme %s and visits %s", round, shown.Data, count.Data)
-		}
-	}
-}
-
-func TestUpdateLosesNoIncrement(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	b := a.browser()
-	b.get("/start")
-	var at sync.WaitGroup
-	for range 50 {
-		r := b.request("GET", "/visit")
-		at.Go(func() { a.server.ServeHTTP(httptest.NewRecorder(), r) })
-	}
-	at.Wait()
-	if v, _ := a.store.only(t).Value("visits"); string(v.Data) != "50" {
-		t.Errorf("got %s visits, want 50", v.Data)
-	}
-}
-
-func TestUpdateStartsFromWhatWaits(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	a.on("/both", func(w http.ResponseWriter, r *http.Request) error {
-		visits.Set(r.Context(), 10)
-		theme.Set(r.Context(), "dark")
-		n, err := visits.Update(r.Context(), func(n int) (int, error) { return n + 1, nil })
-		fmt.Fprint(w, n)
-		return err
-	})
-	b := a.browser()
-	b.get("/start")
-	if got := bodyOf(b.get("/both")); got != "11" {
-		t.Errorf("got %s, want 11", got)
-	}
-	if v, _ := a.store.only(t).Value("theme"); string(v.Data) != `"dark"` {
-		t.Errorf("what waited was not taken along: %s", v.Data)
-	}
-	if got := bodyOf(b.get("/theme")); got != "dark" {
-		t.Errorf("got theme %q, want dark", got)
-	}
-}
-
-// A save that is under way while the session is signed out must not bring it
-// back, and must not claim success.
-func TestSignOutBesideASaveUnderWay(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	b := a.browser()
-	b.get("/start")
-	a.on("/slow", func(w http.ResponseWriter, r *http.Request) error {
-		if err := theme.Set(r.Context(), "dark"); err != nil {
-			return err
-		}
-		wantStatus(t, b.copyRequest(r, "/signout"), 200)
-		io.WriteString(w, "saved!")
-		return nil
-	})
-	resp := b.get("/slow")
-	if body := bodyOf(resp); resp.StatusCode != 401 || strings.Contains(body, "saved!") || !strings.Contains(body, "signed_out") {
-		t.Errorf("got %d %q, want 401 signed_out", resp.StatusCode, body)
-	}
-	if a.store.only(t).Live(a.clock.Now()) {
-		t.Error("the session is live again")
-	}
-	wantStatus(t, b.get("/me"), 401)
-}
-
-// copyRequest makes another request with the cookies of r.
-func (b *browser) copyRequest(r *http.Request, path string) *http.Response {
-	other := httptest.NewRequest("POST", "https://dash.example"+path, nil)
-	other.Header["Cookie"] = r.Header["Cookie"]
-	w := httptest.NewRecorder()
-	b.a.server.ServeHTTP(w, other)
-	return w.Result()
-}
-
 func TestAfterTheFirstByte(t *testing.T) {
 	a := routes(newApp(t, satra.Options{}))
 	a.on("/late", func(w http.ResponseWriter, r *http.Request) error {
@@ -391,44 +295,6 @@ func TestAfterTheFirstByte(t *testing.T) {
 	if v, _ := a.store.only(t).Value("theme"); string(v.Data) != `"dark"` {
 		t.Errorf("got theme %s", v.Data)
 	}
-}
-
-func TestSaveDoesNotWaitForTheResponse(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	a.on("/save", func(w http.ResponseWriter, r *http.Request) error {
-		if v := r.FormValue("theme"); v != "" {
-			if err := theme.Set(r.Context(), v); err != nil {
-				return err
-			}
-		}
-		err := satra.Save(r.Context())
-		fmt.Fprint(w, a.store.took())
-		return err
-	})
-	for _, test := range []struct{ path, want string }{
-		{"/save", ""}, // no session: nothing to save
-		{"/save?theme=dark", "create"},
-		{"/save?theme=light", "find set"},
-		{"/save", "find"},
-	} {
-		b := a.browser()
-		if test.want != "" && test.want != "create" {
-			b.get("/start")
-		}
-		a.store.took()
-		resp := b.get(test.path)
-		if got := bodyOf(resp); got != test.want || resp.StatusCode != 200 {
-			t.Errorf("%s: got %d, commands %q; want %q", test.path, resp.StatusCode, got, test.want)
-		}
-		if after := a.store.took(); after != "" {
-			t.Errorf("%s: the commit asked the store again: %q", test.path, after)
-		}
-		if got := resp.Header["Set-Cookie"] != nil; got != (test.want == "create") {
-			t.Errorf("%s: set a cookie: %v", test.path, got)
-		}
-	}
-	a.store.failing(func(string) error { return satra.ErrUnavailable })
-	wantStatus(t, a.browser().get("/save?theme=dark"), 503)
 }
 
 func TestTheCommitSurvivesAClientThatWentAway(t *testing.T) {
@@ -512,36 +378,6 @@ func (w *nullWriter) Header() http.Header         { return w.h }
 func (w *nullWriter) Write(p []byte) (int, error) { return len(p), nil }
 func (w *nullWriter) WriteHeader(int)             {}
 
-func TestWhatSaveCouldNotSaveIsDropped(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	a.on("/save", func(w http.ResponseWriter, r *http.Request) error {
-		if err := theme.Set(r.Context(), "dark"); err != nil {
-			return err
-		}
-		a.store.failing(func(command string) error {
-			if command == "set" {
-				return satra.ErrUnavailable
-			}
-			return nil
-		})
-		if err := satra.Save(r.Context()); !errors.Is(err, satra.ErrUnavailable) {
-			t.Errorf("Save: got %v, want the store's error", err)
-		}
-		a.store.failing(nil)
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, err := io.WriteString(w, "not saved")
-		return err
-	})
-	b := a.browser()
-	b.get("/start")
-	if got := bodyOf(b.get("/save")); got != "not saved" {
-		t.Errorf("got %q, want the handler's own answer", got)
-	}
-	if v, ok := a.store.only(t).Value("theme"); ok {
-		t.Errorf("what was answered as not saved is saved: %s", v.Data)
-	}
-}
-
 // A page that is written bit by bit tells the end as it is after the touch.
 func TestTheEndIsTheSameBeforeAndAfterTheFirstByte(t *testing.T) {
 	a := routes(newApp(t, satra.Options{}))
@@ -561,24 +397,4 @@ func TestTheEndIsTheSameBeforeAndAfterTheFirstByte(t *testing.T) {
 	b.get("/start")
 	a.clock.advance(50 * time.Minute)
 	wantStatus(t, b.get("/ends"), 200)
-}
-
-// A session may be swept or evicted while a request works on it that also has a
-// touch to write.
-func TestASessionThatVanishesWhileARequestWorks(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	b := a.browser()
-	b.get("/start")
-	a.clock.advance(10 * time.Minute)
-	a.store.failing(func(command string) error {
-		if command == "set" {
-			return satra.ErrNotFound
-		}
-		return nil
-	})
-	for _, path := range []string{"/visit", "/theme?set=dark"} {
-		if resp := b.get(path); resp.StatusCode != 401 {
-			t.Errorf("%s: got %d, want 401", path, resp.StatusCode)
-		}
-	}
 }

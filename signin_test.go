@@ -158,39 +158,6 @@ func TestReauthenticate(t *testing.T) {
 	}
 }
 
-func TestASlowRequestWithThePlantedTokenReadsAndWritesNothing(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	attacker := a.browser()
-	attacker.get("/start")
-	victim := attacker.copy()
-	a.on("/slow", func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := satra.From(r.Context()); err != nil {
-			return err
-		}
-		victim.post("/signin?as=alice")
-		return theme.Set(r.Context(), "planted")
-	})
-	a.on("/slow-update", func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := satra.From(r.Context()); err != nil {
-			return err
-		}
-		victim.post("/again")
-		_, err := visits.Update(r.Context(), func(n int) (int, error) { return n + 1, nil })
-		return err
-	})
-	if resp := attacker.get("/slow"); resp.StatusCode != 409 {
-		t.Errorf("got %d, want 409", resp.StatusCode)
-	}
-	if _, planted := a.store.only(t).Value("theme"); planted {
-		t.Error("the write reached the signed-in record")
-	}
-	slow := victim.copy()
-	if resp := slow.get("/slow-update"); resp.StatusCode != 409 {
-		t.Errorf("got %d, want 409", resp.StatusCode)
-	}
-	wantStatus(t, victim.get("/me"), 200)
-}
-
 func TestASignInThatBeganBeforeEndAllIsRefused(t *testing.T) {
 	a := routes(newApp(t, satra.Options{}))
 	a.on("/slow-signin", func(w http.ResponseWriter, r *http.Request) error {
@@ -372,46 +339,4 @@ func TestARefusedSignInLeavesTheSessionThatHadBegun(t *testing.T) {
 	if got := bodyOf(b.get("/theme")); got != "dark" {
 		t.Errorf("the session has theme %q, want what the request had set", got)
 	}
-}
-
-// Another request's fresh proof comes between a handler's Set and its commit.
-// What the handler did besides is done, so that nobody may repeat it unasked.
-func TestACommitThatCameTooLateIsNotToBeRepeated(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	b := a.browser()
-	b.get("/start")
-	b.post("/signin?as=alice")
-	a.on("/order", func(w http.ResponseWriter, r *http.Request) error {
-		if err := theme.Set(r.Context(), "dark"); err != nil {
-			return err
-		}
-		wantStatus(t, b.copyRequest(r, "/again"), 200)
-		return nil
-	})
-	resp := b.post("/order")
-	if got := bodyOf(resp); resp.StatusCode != 409 || !strings.Contains(got, `"SESSION_CHANGED"`) {
-		t.Errorf("got %d %s, want 409 SESSION_CHANGED", resp.StatusCode, got)
-	}
-}
-
-// A request that came with a secret which is dead by now ends nobody's sessions.
-func TestAStaleRequestEndsNoOtherSession(t *testing.T) {
-	a := routes(newApp(t, satra.Options{}))
-	other := a.browser()
-	other.post("/signin?as=alice")
-	b := a.browser()
-	b.post("/signin?as=alice")
-	a.on("/others", func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := satra.From(r.Context()); err != nil {
-			return err
-		}
-		wantStatus(t, b.copyRequest(r, "/again"), 200)
-		n, err := satra.RevokeOthers(r.Context())
-		if n != 0 || !errors.Is(err, satra.ErrRetry) {
-			t.Errorf("got %d ended and error %v, want none and ErrRetry", n, err)
-		}
-		return err
-	})
-	b.post("/others")
-	wantStatus(t, other.get("/me"), 200)
 }
