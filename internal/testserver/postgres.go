@@ -113,6 +113,9 @@ func (p *Postgres) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", address(p.port), database)
 }
 
+// PID is the server's first process, of which the others are children.
+func (p *Postgres) PID() int { return p.process.Process.Pid }
+
 // startPatience is how long a server may take: after a kill its parts end one by
 // one, and the log is replayed.
 const startPatience = time.Minute

@@ -47,6 +47,9 @@ func (r *Redis) Addr() string { return address(r.port) }
 // URL is the address as a store takes it.
 func (r *Redis) URL() string { return "redis://" + r.Addr() }
 
+// PID is the server's process.
+func (r *Redis) PID() int { return r.cmd.Process.Pid }
+
 // Start starts the server again, with the data that it had written.
 func (r *Redis) Start() {
 	r.t.Helper()
