@@ -60,6 +60,18 @@ type Store interface {
 	// values, hashes and seeds.
 	List(ctx context.Context, q Query) (Page, error)
 
+	// Disabled lists at most limit disabled principals, 1 to 1000, whose names
+	// come after the one given, in the order of their bytes. "" is before all.
+	Disabled(ctx context.Context, after string, limit int) ([]string, error)
+
+	// Import takes in a record from another store as it is, whoever owns it
+	// and whether it is over: it asks neither epochs nor limits. Where there is
+	// one of that ID already, what comes of both is what [Record.Merge] says. It
+	// reports whether it changed anything: ErrConflict if the two are different
+	// sessions; ErrFull; ErrTooLarge. An import that ends a live session is
+	// announced to watchers.
+	Import(ctx context.Context, r *Record) (changed bool, err error)
+
 	// Watch calls notify for every end by decision, on whichever node, until
 	// ctx is done, and then returns ctx's error. notify must not block. A
 	// notice with Gap says that ends may have been missed, and comes first
@@ -219,6 +231,16 @@ func (UnimplementedStore) Principal(context.Context, string) (PrincipalState, er
 
 // List answers that the store lacks it.
 func (UnimplementedStore) List(context.Context, Query) (Page, error) { return Page{}, errUnimplemented }
+
+// Disabled answers that the store lacks it.
+func (UnimplementedStore) Disabled(context.Context, string, int) ([]string, error) {
+	return nil, errUnimplemented
+}
+
+// Import answers that the store lacks it.
+func (UnimplementedStore) Import(context.Context, *Record) (bool, error) {
+	return false, errUnimplemented
+}
 
 // Watch answers that the store lacks it.
 func (UnimplementedStore) Watch(context.Context, func(Notice)) error { return errUnimplemented }

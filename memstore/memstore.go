@@ -129,6 +129,11 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	if err := s.makeRoom(r.Seen); err != nil {
 		return err
 	}
+	return s.add(r)
+}
+
+// add puts in a record whose ID is new here, and for which there is room.
+func (s *Store) add(r *satra.Record) error {
 	sh := s.shard(r.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -141,9 +146,10 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	sh.records[r.ID] = e
 	s.records.Add(1)
 	sh.queues[byEnd].put(e, e.overAt())
-	if r.Ended != nil {
+	switch {
+	case r.Ended != nil:
 		s.tombstones.add(r)
-	} else {
+	case r.Principal == "":
 		s.anonymous.Add(1)
 		sh.queues[byUse].put(e, e.seen)
 	}

@@ -89,6 +89,16 @@ var faults = []struct{ fault, found string }{
 	{"nodes: each its own", "P25_EndsAreAnnouncedElsewhere"},
 	{"restart: ends are lost", "P26_AcknowledgedSurvivesARestart"},
 	{"restart: all is lost", "P26_AcknowledgedSurvivesARestart"},
+	{"import: signs in", "P27_AnImportIsTheRecordAsItWas"},
+	{"import: without its end", "P27_AnImportIsTheRecordAsItWas"},
+	{"import: of nobody", "P27_ImportedSessionsAreTheirPrincipals"},
+	{"import: over anything", "P27_AnImportRevivesNothing"},
+	{"import: never again", "P27_AnImportRevivesNothing"},
+	{"import: tells nobody", "P27_AnImportRevivesNothing"},
+	{"import: looks first", "P27_ImportsRaceWhatGoesOn"},
+	{"disabled: from the start", "P27_DisabledPrincipalsAreListed"},
+	{"disabled: in any order", "P27_DisabledPrincipalsAreListed"},
+	{"disabled: enabled ones too", "P27_DisabledPrincipalsAreListed"},
 }
 
 func TestTheReferenceKeepsEveryPromise(t *testing.T) {
@@ -128,7 +138,7 @@ func TestEveryPromiseHasACase(t *testing.T) {
 	for _, c := range storetest.Cases() {
 		has[c.Promise] = true
 	}
-	for promise := 1; promise <= 26; promise++ {
+	for promise := 1; promise <= 27; promise++ {
 		if !has[promise] {
 			t.Errorf("promise %d has no case", promise)
 		}

@@ -63,6 +63,65 @@ func (n *node) Principal(ctx context.Context, name string) (satra.PrincipalState
 	return satra.PrincipalState{Epoch: n.epochOf(name), Disabled: n.disabled[name]}, nil
 }
 
+func (n *node) Disabled(ctx context.Context, after string, limit int) (names []string, err error) {
+	defer n.mu.Unlock()
+	if err := n.command(ctx); err != nil {
+		return nil, err
+	}
+	for name, is := range n.disabled {
+		if is && (name > after || n.is("disabled: from the start")) || n.is("disabled: enabled ones too") && name > after {
+			names = append(names, name)
+		}
+	}
+	if !n.is("disabled: in any order") {
+		slices.Sort(names)
+	}
+	return names[:min(limit, len(names))], nil
+}
+
+func (n *node) Import(ctx context.Context, r *satra.Record) (changed bool, err error) {
+	defer n.mu.Unlock()
+	if err := n.command(ctx); err != nil {
+		return false, err
+	}
+	if size(r) > maxRecord {
+		return false, satra.ErrTooLarge
+	}
+	r = clone(r)
+	old := n.records[r.ID]
+	next := r
+	if old != nil {
+		if next, err = n.merge(old, r); err != nil || next == old {
+			return false, err
+		}
+	}
+	switch {
+	case n.is("import: signs in"):
+		next.Generation++
+	case n.is("import: without its end") && old == nil:
+		next.Ended = nil
+	case n.is("import: looks first"):
+		n.pause()
+	case n.is("import: of nobody") && old == nil:
+		next.Principal = ""
+	}
+	n.records[r.ID] = next
+	if old != nil && old.Ended == nil && next.Ended != nil && !n.is("import: tells nobody") {
+		n.announce(next)
+	}
+	return true, nil
+}
+
+func (n *node) merge(old, r *satra.Record) (*satra.Record, error) {
+	switch {
+	case n.is("import: over anything"):
+		return r, nil
+	case n.is("import: never again"):
+		return old, nil
+	}
+	return old.Merge(r)
+}
+
 func (n *node) List(ctx context.Context, q satra.Query) (page satra.Page, err error) {
 	defer n.mu.Unlock()
 	if err := n.command(ctx); err != nil {

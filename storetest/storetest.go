@@ -158,6 +158,11 @@ func Cases() []Case {
 		{25, "EveryEndIsAnnounced", nil, everyEndIsAnnounced},
 		{25, "EndsAreAnnouncedElsewhere", node, endsAreAnnouncedElsewhere},
 		{26, "AcknowledgedSurvivesARestart", restart, acknowledgedSurvivesARestart},
+		{27, "AnImportIsTheRecordAsItWas", nil, anImportIsTheRecordAsItWas},
+		{27, "AnImportRevivesNothing", nil, anImportRevivesNothing},
+		{27, "ImportedSessionsAreTheirPrincipals", nil, importedSessionsAreTheirPrincipals},
+		{27, "ImportsRaceWhatGoesOn", nil, importsRaceWhatGoesOn},
+		{27, "DisabledPrincipalsAreListed", nil, disabledPrincipalsAreListed},
 	}
 }
 
