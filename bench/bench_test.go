@@ -156,12 +156,15 @@ func newRequest(method, cookie string) *http.Request {
 	return r
 }
 
-// A sink is a ResponseWriter that keeps its header map.
-type sink struct{ h http.Header }
+// A sink is a ResponseWriter that keeps its header map and the status.
+type sink struct {
+	h      http.Header
+	status int
+}
 
 func (s *sink) Header() http.Header         { return s.h }
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
-func (s *sink) WriteHeader(int)             {}
+func (s *sink) WriteHeader(status int)      { s.status = status }
 
 // run serves the same request again and again.
 func run(b *testing.B, h http.Handler, r *http.Request) {
