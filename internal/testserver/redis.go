@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os/exec"
 	"strconv"
@@ -16,6 +17,7 @@ type Redis struct {
 	port    int
 	options []string
 	cmd     *exec.Cmd
+	secure  *RedisTLS // the port speaks TLS; nil: it does not
 }
 
 // StartRedis starts a server without a password. Durable ones write each change
@@ -23,7 +25,12 @@ type Redis struct {
 // those of redis-server, "--name value".
 func StartRedis(t TB, durable bool, more ...string) *Redis {
 	t.Helper()
-	r := &Redis{t: t, options: []string{
+	return startRedis(t, nil, durable, more)
+}
+
+func startRedis(t TB, secure *RedisTLS, durable bool, more []string) *Redis {
+	t.Helper()
+	r := &Redis{t: t, secure: secure, options: []string{
 		"--bind", loopback, "--save", "", "--dir", t.TempDir(), "--appendonly", "no", "--maxmemory-policy", "noeviction",
 	}}
 	if durable {
@@ -45,7 +52,12 @@ func StartRedis(t TB, durable bool, more ...string) *Redis {
 func (r *Redis) Addr() string { return address(r.port) }
 
 // URL is the address as a store takes it.
-func (r *Redis) URL() string { return "redis://" + r.Addr() }
+func (r *Redis) URL() string {
+	if r.secure != nil {
+		return "rediss://" + r.Addr()
+	}
+	return "redis://" + r.Addr()
+}
 
 // PID is the server's process.
 func (r *Redis) PID() int { return r.cmd.Process.Pid }
@@ -60,7 +72,11 @@ func (r *Redis) Start() {
 
 // start reports whether the server accepts connections.
 func (r *Redis) start() bool {
-	cmd := exec.Command("redis-server", append([]string{"--port", strconv.Itoa(r.port)}, r.options...)...)
+	args := append([]string{"--port", strconv.Itoa(r.port)}, r.options...)
+	if r.secure != nil {
+		args = append(r.secure.options(r.port), r.options...)
+	}
+	cmd := exec.Command("redis-server", args...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -82,6 +98,20 @@ func (r *Redis) start() bool {
 	_ = cmd.Wait()
 	r.t.Logf("redis-server on port %d:\n%s", r.port, strings.Join(said, "\n"))
 	return false
+}
+
+// CLI runs a command by redis-cli, which has to succeed, and returns the answer.
+func (r *Redis) CLI(args ...string) string {
+	r.t.Helper()
+	own := []string{"-e", "-h", loopback, "-p", strconv.Itoa(r.port)}
+	if r.secure != nil {
+		own = append(own, r.secure.cli()...)
+	}
+	out, err := exec.Command("redis-cli", append(own, args...)...).CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%s", fmt.Sprintf("redis-cli %v: %v: %s", args, err, out))
+	}
+	return string(out)
 }
 
 // Kill ends the server at once, without a chance to save anything.

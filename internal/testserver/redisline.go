@@ -42,6 +42,8 @@ func (r *Redis) Line() *RedisLine {
 // URL is the line's address as a store takes it.
 func (l *RedisLine) URL() string { return "redis://" + l.listener.Addr().String() }
 
+func (l *RedisLine) port() int { return l.listener.Addr().(*net.TCPAddr).Port }
+
 // Cut ends all connections and lets nobody connect, until Mend.
 func (l *RedisLine) Cut() {
 	l.mu.Lock()
