@@ -34,8 +34,8 @@
 //
 // A session that is over goes [Options.Retention] later, by the server's own
 // expiry. One that never expires has none. A principal's hash lasts as long as
-// its sessions may, and while it is disabled. Two small keys for each shard, and
-// one for everybody, stay.
+// its sessions may, and while it is disabled; a shard has the names of those that
+// are. Two small keys for each shard, and one for everybody, stay.
 //
 // # What it survives
 //

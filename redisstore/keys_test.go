@@ -107,6 +107,7 @@ func TestAPrincipalIsKeptAsLongAsItsSessions(t *testing.T) {
 func TestEveryKeyIsInItsShard(t *testing.T) {
 	k := newKit(t, testserver.StartRedis(t, false))
 	k.signIn("alice{}")
+	k.EndAll(t.Context(), satra.Ending{At: k.now, Principal: "bob{}", Access: satra.AccessDeny, End: satra.End{At: k.now, Reason: satra.ReasonDisabled}})
 	k.EndAll(t.Context(), satra.Ending{At: k.now, Everybody: true, End: satra.End{At: k.now, Reason: satra.ReasonAdministrator}})
 	keys, err := k.client.Do(t.Context(), k.client.B().Keys().Pattern("*").Build()).AsStrSlice()
 	if err != nil || len(keys) < 4 {
@@ -124,7 +125,11 @@ func TestEveryKeyIsInItsShard(t *testing.T) {
 		if !ok || rest != "everybody" && (shard < 0 || shard >= shards) {
 			t.Errorf("the key %q is in no shard", key)
 		}
-		if got := k.ttl(key); got == satra.Never && !strings.HasSuffix(key, "}sessions") && !strings.HasSuffix(key, "}epochs") && rest != "everybody" {
+		stays := rest == "everybody" || key == k.principalKey("bob{}")
+		for _, kind := range []string{"}sessions", "}epochs", "}disabled"} {
+			stays = stays || strings.HasSuffix(key, kind)
+		}
+		if got := k.ttl(key); got == satra.Never && !stays {
 			t.Errorf("the key %q is kept for ever", key)
 		}
 	}

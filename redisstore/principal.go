@@ -43,8 +43,9 @@ func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, erro
 	if !e.Except.IsZero() {
 		except = string(e.Except[:])
 	}
-	answer, err := s.run(ctx, endAllScript, []string{s.principalKey(e.Principal)}, []string{
-		except, itoa(e.Access), itoa(micros(e.End.At)), string(e.End.Reason), e.End.Actor, itoa(s.remembers().Microseconds()),
+	keys := []string{s.principalKey(e.Principal), s.disabledKey(shardOfName(e.Principal))}
+	answer, err := s.run(ctx, endAllScript, keys, []string{
+		except, itoa(e.Access), itoa(micros(e.End.At)), string(e.End.Reason), e.End.Actor, itoa(s.remembers().Microseconds()), e.Principal,
 	}).AsStrSlice()
 	if err != nil {
 		return nil, fault(ctx, err)

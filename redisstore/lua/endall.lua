@@ -1,11 +1,17 @@
 -- Raises the principal's epoch and marks its sessions as to be ended.
--- KEYS: principal. ARGV: the ID that stays, access (0 keep, 1 deny, 2 allow), at,
--- reason, actor, how long to hold the hash.
+-- KEYS: principal, the disabled ones of its shard. ARGV: the ID that stays, access
+-- (0 keep, 1 deny, 2 allow), at, reason, actor, how long to hold the hash, the
+-- principal's name.
 local now = clock()
 makeRoom(KEYS[1])
 redis.call('HSET', KEYS[1], 'e', text(math.max(now, tonumber(redis.call('HGET', KEYS[1], 'e') or 0) + 1)))
-if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'd', '1') end
-if ARGV[2] == '2' then redis.call('HDEL', KEYS[1], 'd') end
+if ARGV[2] == '1' then
+  redis.call('HSET', KEYS[1], 'd', '1')
+  redis.call('ZADD', KEYS[2], 0, ARGV[7])
+elseif ARGV[2] == '2' then
+  redis.call('HDEL', KEYS[1], 'd')
+  redis.call('ZREM', KEYS[2], ARGV[7])
+end
 hold(KEYS[1], now + tonumber(ARGV[6]))
 local marked = {}
 if ARGV[2] == '2' then return marked end
