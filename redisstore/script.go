@@ -69,6 +69,9 @@ func (s *Store) run(ctx context.Context, sc *script, keys, args []string) rueidi
 	if forgotten(r.Error()) {
 		r = s.client.Do(ctx, s.client.B().Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
 	}
+	for try := 0; moving(r.Error()) && pauseBefore(ctx, try); try++ {
+		r = s.client.Do(ctx, s.client.B().Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
+	}
 	return r
 }
 
@@ -83,7 +86,7 @@ func (s *Store) runAll(ctx context.Context, calls []call) []rueidis.RedisResult 
 	}
 	results := s.client.DoMulti(ctx, commands...)
 	for i, c := range calls {
-		if forgotten(results[i].Error()) {
+		if err := results[i].Error(); forgotten(err) || moving(err) {
 			results[i] = s.run(ctx, c.script, c.keys, c.args)
 		}
 	}

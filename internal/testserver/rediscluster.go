@@ -128,7 +128,7 @@ func (c *RedisCluster) MoveSlot(slot int, from, to *Redis) {
 	to.CLI("cluster", "setslot", s, "importing", from.id())
 	from.CLI("cluster", "setslot", s, "migrating", to.id())
 	for {
-		keys := strings.Fields(from.CLI("cluster", "getkeysinslot", s, "5"))
+		keys := strings.Fields(from.CLI("cluster", "getkeysinslot", s, "25"))
 		if len(keys) == 0 {
 			break
 		}
