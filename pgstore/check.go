@@ -49,17 +49,19 @@ func (f settings) durability() satra.Durability {
 	return satra.DurablePower
 }
 
+// weaknesses are the settings that must not be off, and what comes of it.
+var weaknesses = map[string]string{
+	"fsync":              "a power cut may lose or corrupt everything",
+	"full_page_writes":   "a power cut may corrupt pages",
+	"synchronous_commit": "a crash of the server loses what was acknowledged last",
+}
+
 // weaker says what keeps the server from surviving a power cut.
 func (f settings) weaker() error {
 	var errs []error
-	for setting, consequence := range map[string]string{
-		"fsync":              "a power cut may lose or corrupt everything",
-		"full_page_writes":   "a power cut may corrupt pages",
-		"synchronous_commit": "a crash of the server loses what was acknowledged last",
-	} {
-		value := map[string]string{"fsync": f.fsync, "full_page_writes": f.fullPageWrites, "synchronous_commit": f.synchronousCommit}[setting]
+	for setting, value := range map[string]string{"fsync": f.fsync, "full_page_writes": f.fullPageWrites, "synchronous_commit": f.synchronousCommit} {
 		if value == "off" {
-			errs = append(errs, fmt.Errorf("pgstore: %s is off: %s", setting, consequence))
+			errs = append(errs, fmt.Errorf("pgstore: %s is off: %s", setting, weaknesses[setting]))
 		}
 	}
 	return errors.Join(errs...)
