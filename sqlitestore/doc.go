@@ -27,6 +27,13 @@
 // then does the store declare that processes share it. SQLite's locks do not
 // work on network file systems: share a redisstore or pgstore between machines.
 //
+// # How many
+//
+// The file is bounded, by [Options.Capacity]: a flood of anonymous sessions takes
+// half of it at most, and lets the least recently used of them go, never one that
+// is signed in. Processes that share a file count together. [Store.Stats] tells
+// how full it is.
+//
 // # The file
 //
 // The file, and the -wal and -shm files beside it, can be read by its owner only. They

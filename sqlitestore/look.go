@@ -41,7 +41,7 @@ func (s *Store) begin(ctx context.Context) error {
 }
 
 func (s *Store) readState(ctx context.Context) error {
-	return s.statements.state.QueryRowContext(ctx).Scan(&s.state.serial, &s.state.everybody)
+	return s.statements.state.QueryRowContext(ctx).Scan(s.state.columns()...)
 }
 
 // absorb reads what somebody else may have changed, and tells of new ends.
@@ -51,6 +51,11 @@ func (s *Store) absorb(ctx context.Context) error {
 	}
 	upTo := s.state.serial
 	if upTo == s.heard {
+		return nil
+	}
+	if s.heard < s.state.forgotten { // tombstones are gone that nobody here has seen
+		s.heard = upTo
+		s.watchers.tell(satra.Notice{Gap: true})
 		return nil
 	}
 	rows, err := s.statements.ended.QueryContext(ctx, s.heard, upTo, maxNotices+1)
@@ -76,11 +81,11 @@ func (s *Store) absorb(ctx context.Context) error {
 	return nil
 }
 
-// scan reads a row of ID, principal and record.
-func scan(rows *sql.Rows) (*satra.Record, error) {
+// scan reads a row that ends with ID, principal and record.
+func scan(rows *sql.Rows, before ...any) (*satra.Record, error) {
 	var id, packed []byte
 	var principal string
-	if err := rows.Scan(&id, &principal, &packed); err != nil {
+	if err := rows.Scan(append(before, &id, &principal, &packed)...); err != nil {
 		return nil, err
 	}
 	if len(id) != len(satra.ID{}) {

@@ -81,8 +81,10 @@ func TestManyEndsOfAnotherProcessAreAGap(t *testing.T) {
 	err := other.do(t.Context(), "test", func(t *tx) error {
 		for range maxNotices + 1 {
 			r := newRecord()
-			r.Ended = &satra.End{At: t0, Reason: satra.ReasonIdle}
 			t.put(r)
+			if _, err := t.change(r.ID, ending(satra.ReasonIdle)); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

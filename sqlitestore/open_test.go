@@ -14,8 +14,8 @@ import (
 )
 
 func TestOpenNamesAllThatIsWrong(t *testing.T) {
-	_, err := Open("", &Options{MaxRecord: -1, Timeout: time.Millisecond})
-	for _, want := range []string{"the path is empty", "MaxRecord is -1, want", "Timeout is 1ms, want"} {
+	_, err := Open("", &Options{Capacity: -1, MaxRecord: -1, Timeout: time.Millisecond})
+	for _, want := range []string{"the path is empty", "Capacity is -1 records, want", "MaxRecord is -1, want", "Timeout is 1ms, want"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q in it", err, want)
 		}

@@ -16,6 +16,13 @@ type Options struct {
 	// processes. This process's own changes are seen at once in either case.
 	Shared bool
 
+	// Capacity bounds the records kept, tombstones included. Anonymous sessions
+	// take at most half of it, tombstones a quarter. Full, the file lets the least
+	// recently used anonymous session go for a new one, and otherwise refuses it with
+	// satra.ErrFull: a signed-in session never vanishes. Each process goes by its own.
+	// Default 1,048,576: some 400 MB of disk when full, and what the values take.
+	Capacity int
+
 	// MaxRecord bounds the values of one record, in bytes of their keys and
 	// data. Default 1 MiB; at most 256 MiB.
 	MaxRecord int
@@ -37,6 +44,8 @@ const (
 	minTimeout     = 100 * time.Millisecond
 	defaultTimeout = 5 * time.Second
 	maxMaxRecord   = 256 << 20
+
+	defaultCapacity = 1 << 20
 )
 
 // complete returns the options with the defaults filled in, or all that is
@@ -45,6 +54,9 @@ func (o *Options) complete() (Options, error) {
 	var c Options
 	if o != nil {
 		c = *o
+	}
+	if c.Capacity == 0 {
+		c.Capacity = defaultCapacity
 	}
 	if c.MaxRecord == 0 {
 		c.MaxRecord = 1 << 20
@@ -59,6 +71,9 @@ func (o *Options) complete() (Options, error) {
 		c.Now = time.Now
 	}
 	var errs []error
+	if c.Capacity < 0 {
+		errs = append(errs, fmt.Errorf("sqlitestore: Capacity is %d records, want 1 or more, or 0 for %d", c.Capacity, defaultCapacity))
+	}
 	if c.MaxRecord < 0 || c.MaxRecord > maxMaxRecord {
 		errs = append(errs, fmt.Errorf("sqlitestore: MaxRecord is %d, want 1 to %d bytes, or 0 for 1 MiB", c.MaxRecord, maxMaxRecord))
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/satra-sessions/satra"
 )
@@ -17,13 +16,18 @@ const applicationID = 0x53545241
 // the package can use: the number of migrations that it has seen.
 var schemaVersion = len(migrations)
 
-// migrations lead from each version to the next. What is published is never
-// changed.
-var migrations = []string{
+// A migration leads from one version to the next.
+type migration struct {
+	schema string
+	fill   func(context.Context, *sql.Conn) error // nil: there is nothing that SQL cannot say
+}
+
+// migrations are all of them, in order. What is published is never changed.
+var migrations = []migration{
 	// over is the instant from which a session is over, in microseconds, by
 	// decision or by time. ended is 0, or the serial number of its end, so that
 	// another process finds the ends that it has not heard of.
-	`CREATE TABLE sessions (
+	{schema: `CREATE TABLE sessions (
 		n         INTEGER PRIMARY KEY,
 		id        BLOB NOT NULL UNIQUE,
 		principal BLOB NOT NULL,
@@ -47,8 +51,63 @@ var migrations = []string{
 		serial    INTEGER NOT NULL,
 		everybody INTEGER NOT NULL
 	) STRICT;
-	INSERT INTO state VALUES (1, 0, 0)`,
+	INSERT INTO state VALUES (1, 0, 0)`},
+
+	// What bounds the file. seen is that of the record. state counts the records,
+	// of these the anonymous sessions that were not ended, and the tombstones; Open
+	// counts anew. forgotten is the greatest serial number of an end whose tombstone
+	// is gone. The serial number 1 is that of ends which nobody has to hear of.
+	{schema: `ALTER TABLE sessions ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE state ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE state ADD COLUMN records INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE state ADD COLUMN anonymous INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE state ADD COLUMN tombstones INTEGER NOT NULL DEFAULT 0;
+	UPDATE state SET serial = serial + 1;
+	CREATE INDEX sessions_anonymous_by_use ON sessions (seen) WHERE ended = 0 AND principal = x'';
+	CREATE INDEX sessions_ended_anonymous ON sessions (ended) WHERE ended > 0 AND principal = x''`, fill: fillSeen},
 }
+
+// fillSeen copies the time of the last use of anonymous sessions to its column.
+func fillSeen(ctx context.Context, c *sql.Conn) error {
+	for after := int64(-1); ; {
+		seen, err := seenAfter(ctx, c, &after)
+		if err != nil || len(seen) == 0 {
+			return err
+		}
+		for n, us := range seen {
+			if _, err := c.ExecContext(ctx, `UPDATE sessions SET seen = ? WHERE n = ?`, us, n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// seenAfter reads when some more of the anonymous sessions were used.
+func seenAfter(ctx context.Context, c *sql.Conn, after *int64) (map[int64]int64, error) {
+	rows, err := c.QueryContext(ctx, `SELECT n, id, principal, record FROM sessions
+		WHERE n > ? AND ended = 0 AND principal = x'' ORDER BY n LIMIT ?`, *after, chunk)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	seen := map[int64]int64{}
+	for rows.Next() {
+		r, err := scan(rows, after)
+		if err != nil {
+			return nil, err
+		}
+		seen[*after] = r.Seen.UnixMicro()
+	}
+	return seen, rows.Err()
+}
+
+// recount makes the counts right, should a program of an older version have
+// written to the file.
+const recount = `UPDATE state SET (records, anonymous, tombstones) = (r, a, t) FROM (SELECT
+	(SELECT count(*) FROM sessions) AS r,
+	(SELECT count(*) FROM sessions WHERE ended = 0 AND principal = x'') AS a,
+	(SELECT count(*) FROM sessions WHERE ended > 0) AS t)
+	WHERE (records, anonymous, tombstones) <> (r, a, t)`
 
 // never is the instant of what does not happen.
 const never = math.MaxInt64
@@ -99,8 +158,8 @@ func (m marking) check() error {
 	return nil
 }
 
-// migrate brings the file up to the present schema, in one transaction, so that
-// of several processes that open a new file one does it.
+// migrate brings the file up to the present schema and counts what is in it, in
+// one transaction, so that of several processes that open a new file one does it.
 func migrate(ctx context.Context, c *sql.Conn) (err error) {
 	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -117,11 +176,21 @@ func migrate(ctx context.Context, c *sql.Conn) (err error) {
 	if err := m.check(); err != nil {
 		return err
 	}
-	steps := append([]string{}, migrations[m.version:]...)
-	if len(steps) > 0 {
-		steps = append(steps, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion))
+	for _, m := range migrations[m.version:] {
+		if _, err := c.ExecContext(ctx, m.schema); err != nil {
+			return err
+		}
+		if m.fill != nil {
+			if err := m.fill(ctx, c); err != nil {
+				return err
+			}
+		}
 	}
-	if _, err := c.ExecContext(ctx, strings.Join(append(steps, "COMMIT"), ";\n")); err != nil {
+	last := recount + ";\nCOMMIT"
+	if m.version < len(migrations) {
+		last = fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;\n", applicationID, schemaVersion) + last
+	}
+	if _, err := c.ExecContext(ctx, last); err != nil {
 		return err
 	}
 	return nil

@@ -162,6 +162,9 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 		if t.load(r.ID).now != nil {
 			return satra.ErrExists
 		}
+		if err := t.makeRoom(kindOf(r), r.Seen); err != nil {
+			return err
+		}
 		t.put(r)
 		return nil
 	})

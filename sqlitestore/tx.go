@@ -24,6 +24,7 @@ type tx struct {
 // A row is a record that the transaction has looked at.
 type row struct {
 	id      satra.ID
+	filed   *satra.Record // as the file has it, if that is known; nil: it is not, or there is none
 	now     *satra.Record // nil: there is none
 	end     uint64        // the serial number of its end, if that is in this transaction
 	dirty   bool          // not as the file has it
@@ -44,9 +45,10 @@ func (t *tx) run(ops []*op) (n int, err error) {
 			return n, t.err
 		}
 	}
+	t.boundTombstones()
 	t.flush()
 	if t.state != t.s.state {
-		t.exec(t.s.statements.setState, t.state.serial, t.state.everybody)
+		t.exec(t.s.statements.setState, t.state.columns()...)
 	}
 	return n, t.err
 }
@@ -82,8 +84,12 @@ func (t *tx) load(id satra.ID) *row {
 	t.rows[id] = w
 	t.order = append(t.order, w)
 	r, touch := t.s.cache.shard(id).take(id)
+	if touch.seen.IsZero() {
+		w.filed = r // else the cache is ahead of the file
+	}
 	if r == nil {
 		r = t.read(id)
+		w.filed = r
 	}
 	if r != nil {
 		w.now = touch.on(r)
@@ -111,17 +117,23 @@ func (t *tx) read(id satra.ID) *satra.Record {
 // put makes r the record of its ID.
 func (t *tx) put(r *satra.Record) {
 	w := t.load(r.ID)
-	if r.Ended != nil && (w.now == nil || w.now.Ended == nil) {
+	switch {
+	case r.Ended == nil:
+	case w.now == nil:
+		w.end = unheard
+	case w.now.Ended == nil:
 		t.state.serial++
 		w.end = t.state.serial
 		t.notices = append(t.notices, satra.Notice{ID: r.ID, Reason: r.Ended.Reason})
 	}
+	t.state.count(kindOf(w.now), kindOf(r))
 	w.now, w.dirty, w.changed = r, true, true
 }
 
 // remove removes a record.
 func (t *tx) remove(id satra.ID) {
 	w := t.load(id)
+	t.state.count(kindOf(w.now), absent)
 	w.now, w.dirty, w.changed = nil, true, true
 }
 
@@ -132,12 +144,37 @@ func (t *tx) flush() {
 			continue
 		}
 		w.dirty = false
-		if r := w.now; r == nil {
-			t.exec(t.s.statements.remove, w.id[:])
-		} else {
-			t.exec(t.s.statements.put, w.id[:], []byte(r.Principal), overAt(r), w.end, pack(r))
+		switch r := w.now; {
+		case r == nil:
+			t.erase(w.id)
+		case w.staysInPlace():
+			t.exec(t.s.statements.putRecord, w.id[:], pack(r))
+		default:
+			t.exec(t.s.statements.put, w.id[:], []byte(r.Principal), overAt(r), w.end, r.Seen.UnixMicro(), pack(r))
 		}
+		w.filed = w.now
 	}
+}
+
+// erase removes a record from the file. Another process may not have heard of its
+// end yet.
+func (t *tx) erase(id satra.ID) {
+	if t.err != nil {
+		return
+	}
+	var end uint64
+	err := t.s.statements.remove.QueryRowContext(context.Background(), id[:]).Scan(&end)
+	if !isNoRows(err) && !t.fail(err) {
+		t.state.forgotten = max(t.state.forgotten, end)
+	}
+}
+
+// staysInPlace reports whether no index has to be changed: what a request sets
+// moves nothing.
+func (w *row) staysInPlace() bool {
+	was, r := w.filed, w.now
+	return was != nil && was.Ended == nil && r.Ended == nil && was.Principal == r.Principal &&
+		was.Seen.Equal(r.Seen) && overAt(was) == overAt(r)
 }
 
 // ids flushes the rows and returns the IDs that a query finds.

@@ -19,29 +19,36 @@ const flushEvery = time.Second
 type statements struct {
 	begin, commit, rollback        *sql.Stmt
 	dataVersion, state, setState   *sql.Stmt
-	find, put, remove              *sql.Stmt
-	members, everybody, over       *sql.Stmt
+	find, put, putRecord, remove   *sql.Stmt
+	members, everybody             *sql.Stmt
 	principal, setPrincipal, ended *sql.Stmt
 	forget                         *sql.Stmt
+	over, leastUsed                *sql.Stmt
+	anonymousTombstones            *sql.Stmt
+	tombstones                     *sql.Stmt
 	all                            []*sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
 	st := &s.statements
 	for query, into := range map[string]**sql.Stmt{
-		`BEGIN IMMEDIATE`:                     &st.begin,
-		`COMMIT`:                              &st.commit,
-		`ROLLBACK`:                            &st.rollback,
-		`PRAGMA data_version`:                 &st.dataVersion,
-		`SELECT serial, everybody FROM state`: &st.state,
-		`UPDATE state SET serial = ?, everybody = ?`:                   &st.setState,
-		`SELECT principal, record FROM sessions WHERE id = ?`:          &st.find,
-		`DELETE FROM sessions WHERE id = ?`:                            &st.remove,
-		`SELECT epoch, disabled FROM principals WHERE name = ?`:        &st.principal,
-		`SELECT id FROM sessions WHERE over < ? ORDER BY over LIMIT ?`: &st.over,
-		`INSERT INTO sessions (id, principal, over, ended, record) VALUES (?, ?, ?, ?, ?)
+		`BEGIN IMMEDIATE`:     &st.begin,
+		`COMMIT`:              &st.commit,
+		`ROLLBACK`:            &st.rollback,
+		`PRAGMA data_version`: &st.dataVersion,
+		getState:              &st.state,
+		setState:              &st.setState,
+		`SELECT principal, record FROM sessions WHERE id = ?`:   &st.find,
+		`DELETE FROM sessions WHERE id = ? RETURNING ended`:     &st.remove,
+		`SELECT epoch, disabled FROM principals WHERE name = ?`: &st.principal,
+		`INSERT INTO sessions (id, principal, over, ended, seen, record) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET principal = excluded.principal, over = excluded.over,
-			ended = excluded.ended, record = excluded.record`: &st.put,
+			ended = excluded.ended, seen = excluded.seen, record = excluded.record`: &st.put,
+		`UPDATE sessions SET record = ?2 WHERE id = ?1`: &st.putRecord,
+		findOver:                &st.over,
+		findLeastUsed:           &st.leastUsed,
+		findAnonymousTombstones: &st.anonymousTombstones,
+		findTombstones:          &st.tombstones,
 		`SELECT id FROM sessions WHERE principal = ? AND principal <> x'' AND ended = 0 AND over > ?`:      &st.members,
 		`SELECT id FROM sessions WHERE id > ? AND ended = 0 AND over > ? ORDER BY id LIMIT ?`:              &st.everybody,
 		`SELECT id, principal, record FROM sessions WHERE ended > ? AND ended <= ? ORDER BY ended LIMIT ?`: &st.ended,
@@ -57,12 +64,6 @@ func (s *Store) prepare(ctx context.Context) error {
 		st.all = append(st.all, *into)
 	}
 	return nil
-}
-
-// A state is what the file keeps of all sessions together.
-type state struct {
-	serial    uint64 // counts ends and epochs
-	everybody uint64 // the epoch that all sessions were ended in last
 }
 
 // write is the writer: it takes all changes that wait into one transaction, and
