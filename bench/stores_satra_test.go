@@ -64,6 +64,7 @@ func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
 		must(err)
 		ids[session] = satra.ID(b[:16])
 	}
+	data := []byte(strconv.Quote(text)) // as JSON has it
 	return storeSubject{
 		name: "satra", requests: requests, write: write,
 		read: m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -78,7 +79,7 @@ func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
 		commit: func(ctx context.Context, session int) error {
 			now := time.Now().UTC().Truncate(satra.Precision)
 			_, err := store.Apply(ctx, ids[session], &satra.Change{
-				At: now, Seen: now, Set: []satra.Value{{Key: "value", Data: []byte(strconv.Quote(text))}},
+				At: now, Seen: now, Set: []satra.Value{{Key: "value", Data: data}},
 			})
 			return err
 		},

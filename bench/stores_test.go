@@ -28,40 +28,55 @@ type storeSubject struct {
 
 // A place is where the packages of one kind of store keep their sessions.
 type place struct {
-	kind     string
 	server   func() time.Duration // processor time of its server; nil: there is none
-	subjects func(tb testing.TB, text string) []storeSubject
+	subjects func(text string) []storeSubject
 }
 
-func places(tb testing.TB) []place {
-	redis := testserver.StartRedis(tb, false)
-	postgres := testserver.StartPostgres(tb)
-	return []place{
-		{"memory", nil, memorySubjects},
-		{"sqlite", nil, sqliteSubjects},
-		{"redis", func() time.Duration { return treeTime(redis.PID()) }, func(tb testing.TB, text string) []storeSubject {
-			return redisSubjects(tb, redis, text)
-		}},
-		{"postgres", func() time.Duration { return treeTime(postgres.PID()) }, func(tb testing.TB, text string) []storeSubject {
-			return postgresSubjects(tb, postgres.URL("postgres"), text)
-		}},
-	}
+// places opens one place each. What needs a server starts it.
+var places = []struct {
+	kind string
+	open func(tb testing.TB) place
+}{
+	{"memory", func(tb testing.TB) place {
+		return place{nil, func(text string) []storeSubject { return memorySubjects(tb, text) }}
+	}},
+	{"sqlite", func(tb testing.TB) place {
+		return place{nil, func(text string) []storeSubject { return sqliteSubjects(tb, text) }}
+	}},
+	{"redis", func(tb testing.TB) place {
+		server := testserver.StartRedis(tb, false)
+		return place{
+			func() time.Duration { return treeTime(server.PID()) },
+			func(text string) []storeSubject { return redisSubjects(tb, server, text) },
+		}
+	}},
+	{"postgres", func(tb testing.TB) place {
+		server := testserver.StartPostgres(tb)
+		return place{
+			func() time.Duration { return treeTime(server.PID()) },
+			func(text string) []storeSubject { return postgresSubjects(tb, server.URL("postgres"), text) },
+		}
+	}},
 }
 
 // BenchmarkStores compares the stores with those of alexedwards/scs on the same
 // server in the same run. Its names are
 // Stores/KIND/OPERATION/BYTES/CLIENTS/PACKAGE.
 func BenchmarkStores(b *testing.B) {
-	for _, p := range places(b) {
-		for _, size := range []int{10, 1000} {
-			subjects := p.subjects(b, strings.Repeat("v", size))
-			for _, operation := range operations {
-				for _, clients := range []int{1, 8, 64} {
-					for _, s := range subjects { // side by side: the machine's mood changes
-						b.Run(fmt.Sprintf("%s/%s/%d/%d/%s", p.kind, operation, size, clients, s.name), func(b *testing.B) {
-							atOnce(b, clients, p.server, s.does(operation))
-						})
-					}
+	for _, p := range places {
+		b.Run(p.kind, func(b *testing.B) { benchmarkPlace(b, p.open(b)) })
+	}
+}
+
+func benchmarkPlace(b *testing.B, p place) {
+	for _, size := range []int{10, 1000} {
+		subjects := p.subjects(strings.Repeat("v", size))
+		for _, operation := range operations {
+			for _, clients := range []int{1, 8, 64} {
+				for _, s := range subjects { // side by side: the machine's mood changes
+					b.Run(fmt.Sprintf("%s/%d/%d/%s", operation, size, clients, s.name), func(b *testing.B) {
+						atOnce(b, clients, p.server, s.does(operation))
+					})
 				}
 			}
 		}

@@ -64,7 +64,7 @@ func (w *clusterWorld) harness() storetest.Harness {
 // the commands are counted.
 func (w *clusterWorld) learn() {
 	for _, n := range w.Primaries {
-		for _, sc := range []*script{createScript, touchScript, applyScript, headsScript, epochsScript, reserveScript, settleScript} {
+		for _, sc := range []*script{createScript, touchScript, applyScript, putScript, headsScript, epochsScript, reserveScript, settleScript} {
 			n.CLI("script", "load", sc.text)
 		}
 	}

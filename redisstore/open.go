@@ -13,9 +13,9 @@ import (
 	"github.com/satra-sessions/satra"
 )
 
-// A Store keeps sessions in Redis. It is safe for concurrent use. It holds a
-// few connections that carry all calls; one that is lost is made anew by the
-// next call.
+// A Store keeps sessions in Redis. It is safe for concurrent use. One
+// connection to each server carries all calls; one that is lost is made anew by
+// the next call.
 type Store struct {
 	satra.UnimplementedStore
 	options  Options
@@ -56,6 +56,7 @@ func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	client.ConnWriteTimeout = options.Timeout
 	client.Dialer = net.Dialer{Timeout: options.Timeout, KeepAlive: time.Second}
 	client.AlwaysPipelining = true // a lost connection is noticed when it is lost, not by the next change
+	client.PipelineMultiplex = -1  // one connection: what goes out together costs one write, and the server one read
 	client.MaxFlushDelay = 20 * time.Microsecond
 	client.ClientName = "satra"
 	s := &Store{options: options, pause: func(string) {}}

@@ -158,7 +158,13 @@ func (s *Store) change(ctx context.Context, id satra.ID, c *satra.Change, g *gra
 			return done{}, err
 		}
 	}
-	answer, err := s.run(ctx, applyScript, s.recordKeys(id), s.changeArgs(id, c, g, "")).ToArray()
+	var answer []rueidis.RedisMessage
+	var err error
+	if isPut(c) {
+		answer, err = s.put(ctx, id, c)
+	} else {
+		answer, err = s.run(ctx, applyScript, s.recordKeys(id), s.changeArgs(id, c, g, "")).ToArray()
+	}
 	if err == nil && status(answer) == statusKeep {
 		// The principal's hash first: what ends all sessions must know this one.
 		principal, _ := answer[1].ToString()

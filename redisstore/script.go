@@ -40,6 +40,7 @@ var (
 	createScript = newScript("record", "create")
 	touchScript  = newScript("record", "touch")
 	applyScript  = newScript("record", "apply")
+	putScript    = newScript("put")
 	swapScript   = newScript("record", "swap")
 	headsScript  = newScript("record", "heads")
 	pruneScript  = newScript("prune")
