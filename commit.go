@@ -100,6 +100,7 @@ func (s *state) saveTouch() {
 	_, err := s.m.store.Apply(commitContext{s}, s.rec.ID, &c)
 	if err == nil {
 		s.seen = c.Seen
+		s.m.streams.changed(s.rec.ID)
 	}
 	if err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
 		s.note(Event{Kind: EventStoreFailed, Detail: "touch", Err: err})
@@ -146,6 +147,9 @@ func (s *state) apply(c *Change) (Result, error) {
 	}
 	if result.Record != nil {
 		s.rec, s.writes = result.Record, nil
+	}
+	if !c.Seen.IsZero() {
+		s.m.streams.changed(s.rec.ID)
 	}
 	return result, nil
 }

@@ -23,13 +23,16 @@ type Manager struct {
 	keys   sync.Map     // name → AnyKey: finds out two keys of one name
 	offset atomic.Int64 // the store's clock less this machine's, in nanoseconds
 
+	streams *streams
+
 	stop context.CancelFunc
 	done chan struct{}
 }
 
 // New returns a manager of the sessions in store. All problems with the
 // options come at once, joined. nil options are the defaults. The manager
-// sweeps in the background until [Manager.Close]; it does not close the store.
+// sweeps in the background until [Manager.Close], and from the first open stream
+// on ([WhileLive]) listens to what the store announces; it does not close the store.
 func New(store Store, o *Options) (*Manager, error) {
 	options, err := o.withDefaults()
 	if store == nil {
@@ -50,6 +53,7 @@ func New(store Store, o *Options) (*Manager, error) {
 	}
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(context.Background())
+	m.streams = newStreams(ctx, m)
 	m.measureClock(ctx)
 	go m.housekeeping(ctx)
 	return m, nil
@@ -63,12 +67,25 @@ func nameSet(keys []AnyKey) map[string]bool {
 	return set
 }
 
-// Close ends what New started and waits for it, or for ctx. It is not for use
-// with requests under way: end those first.
+// Close ends what New started and the open streams, whose cause is [ErrClosed],
+// and waits for it, or for ctx. Other requests under way are still served, and
+// new ones too, but for streams. [http.Server.Shutdown] waits for streams and
+// does not end them:
+//
+//	server.RegisterOnShutdown(func() { sessions.Close(ctx) })
+//
+// Close may be called again, and at once.
 func (m *Manager) Close(ctx context.Context) error {
+	m.streams.close()
 	m.stop()
+	ended := make(chan struct{})
+	go func() {
+		<-m.done
+		m.streams.running.Wait()
+		close(ended)
+	}()
 	select {
-	case <-m.done:
+	case <-ended:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

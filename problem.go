@@ -39,6 +39,9 @@ var (
 	// ErrUnreadable: a value cannot be decoded. It is left as it is.
 	ErrUnreadable = errors.New("satra: the value cannot be read")
 
+	// ErrClosed: the manager was closed, and has no more streams.
+	ErrClosed = errors.New("satra: the manager is closed")
+
 	// ErrStale: the last authentication is too old for what is asked.
 	ErrStale = errors.New("satra: a fresh authentication is needed")
 )
@@ -76,6 +79,7 @@ const (
 	CodeMediaType        = "UNSUPPORTED_MEDIA_TYPE"
 	CodeMisdirected      = "MISDIRECTED_REQUEST"
 	CodeLimit            = "SESSION_LIMIT"
+	CodeRateLimited      = "RATE_LIMITED"
 	CodeStoreUnavailable = "STORE_UNAVAILABLE"
 	CodeInternal         = "INTERNAL"
 )
@@ -123,7 +127,7 @@ func ProblemOf(err error) *Problem {
 		return &Problem{Status: 403, Code: CodeForbidden, Message: "The sign-in was refused."}
 	case errors.Is(err, ErrTooLarge):
 		return &Problem{Status: 413, Code: CodeBadRequest, Message: "The session cannot hold that much."}
-	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrFull):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrFull), errors.Is(err, ErrClosed):
 		return &Problem{Status: 503, Code: CodeStoreUnavailable, Message: "Sessions cannot be reached just now. Please try again shortly.", RetryAfter: 5 * time.Second}
 	}
 	return &Problem{Status: 500, Code: CodeInternal, Message: "Something went wrong on our side."}

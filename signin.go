@@ -159,6 +159,7 @@ func (s *state) rebind(t token, b *Binding, kind Kind) error {
 		return err
 	}
 	s.cookie = s.m.setCookie(t, s.rec)
+	s.m.streams.signedIn(s.rec)
 	s.note(Event{Kind: kind})
 	return nil
 }
