@@ -16,6 +16,7 @@ import (
 type load struct {
 	k       *kit
 	shards  []int // where the sessions are
+	lossy   bool  // a server may forget what it has acknowledged
 	working sync.WaitGroup
 
 	mu          sync.Mutex
@@ -24,6 +25,7 @@ type load struct {
 	succeeded   int
 	sessions    []*track
 	unavailable map[string]int // by kind of call: what was answered ErrUnavailable
+	forgotten   int            // calls that did not find what was acknowledged
 	wrong       []error        // what no trouble of a server explains
 }
 
@@ -36,13 +38,13 @@ type track struct {
 	ended, ending bool   // an end was acknowledged; one was asked for
 }
 
-// newLoad begins with so many workers, each with a principal of its own.
-func newLoad(k *kit, workers int, shards ...int) *load {
+// newLoad begins with four workers, each with a principal of its own.
+func newLoad(k *kit, lossy bool, shards ...int) *load {
 	k.Helper()
-	l := &load{k: k, shards: shards, unavailable: map[string]int{}}
+	l := &load{k: k, lossy: lossy, shards: shards, unavailable: map[string]int{}}
 	l.moved.L = &l.mu
-	for w := range workers {
-		l.working.Go(func() { l.work(principalIn(shards[w%len(shards)])) })
+	for w := range 4 {
+		l.working.Go(func() { l.work(principalIn(shards[w*len(shards)/4])) })
 	}
 	k.Cleanup(l.stop)
 	l.goesOn(500)
@@ -120,6 +122,8 @@ func (l *load) note(kind string, err error) bool {
 		l.moved.Broadcast()
 	case errors.Is(err, satra.ErrUnavailable):
 		l.unavailable[kind]++
+	case l.lossy && errors.Is(err, satra.ErrNotFound):
+		l.forgotten++
 	default:
 		l.wrong = append(l.wrong, fmt.Errorf("%s: %w", kind, err))
 	}
@@ -154,16 +158,20 @@ func (l *load) begin(principal string, shard int) *track {
 
 func (l *load) write(t *track, n int) {
 	c := &satra.Change{At: l.k.now, Set: []satra.Value{{Key: "n", Data: []byte(strconv.Itoa(n))}}}
-	if _, err := l.k.Apply(l.k.Context(), t.id, c); l.note("change", err) {
+	_, err := l.k.Apply(l.k.Context(), t.id, c)
+	switch {
+	case l.note("change", err):
 		t.version++
-	} else {
+	case errors.Is(err, satra.ErrNotFound):
+		t.ending = true // there is no more to do with it
+	default:
 		t.unknown++
 	}
 }
 
 func (l *load) read(t *track) {
 	r, err := l.k.Find(l.k.Context(), t.id, satra.Fresh)
-	if l.note("find", err) && (r.Ended != nil || r.Version < t.version || r.Version > t.version+t.unknown) {
+	if l.note("find", err) && (r.Ended != nil || r.Version < t.version && !l.lossy || r.Version > t.version+t.unknown) {
 		l.note("find", fmt.Errorf("version %d, ended %v, want version %d and %d of unknown outcome", r.Version, r.Ended != nil, t.version, t.unknown))
 	}
 }
@@ -179,7 +187,7 @@ func (l *load) end(t *track) {
 	_, err := l.k.Apply(l.k.Context(), t.id, &satra.Change{At: l.k.now, Delete: []string{"n"}})
 	if errors.Is(err, satra.ErrEnded) {
 		err = nil
-	} else if err == nil {
+	} else if err == nil && !l.lossy {
 		err = errors.New("a change of an ended session was made")
 	}
 	l.note("change after an end", err)
@@ -188,37 +196,54 @@ func (l *load) end(t *track) {
 // A loss is what became of acknowledged things, one number for each kind of loss.
 type loss struct{ sessions, changes, revived, unlisted int }
 
-// judge stops the load and holds what is kept against what was acknowledged.
-func (l *load) judge() (lost loss) {
+// judge stops the load and holds what is kept of some sessions against what was
+// acknowledged.
+func (l *load) judge(what string, some func(*track) bool) (lost loss) {
 	l.k.Helper()
 	l.stop()
 	for _, err := range l.wrong {
 		l.k.Errorf("%v", err)
 	}
-	listed := map[string]map[satra.ID]bool{}
+	l.wrong = nil
+	n, listed := 0, map[string]map[satra.ID]bool{}
 	for _, t := range l.sessions {
+		if !some(t) {
+			continue
+		}
+		n++
 		if listed[t.principal] == nil {
 			listed[t.principal] = l.k.live(t.principal)
 		}
-		r, err := l.k.Find(l.k.Context(), t.id, satra.Fresh)
-		switch {
-		case errors.Is(err, satra.ErrNotFound):
-			lost.sessions++
-		case err != nil:
-			l.k.Errorf("Find: %v", err)
-		case r.Ended != nil && !t.ending:
-			l.k.Errorf("nobody has ended a session, and it has ended: %s", r.Ended.Reason)
-		case r.Ended == nil && t.ended:
-			lost.revived++
-		case r.Ended == nil && r.Version < t.version:
-			lost.changes += int(t.version - r.Version)
-		case r.Ended == nil && r.Version > t.version+t.unknown:
-			l.k.Errorf("a change was made twice: version %d, want %d at most", r.Version, t.version+t.unknown)
-		}
-		if live := r != nil && r.Ended == nil; live != listed[t.principal][t.id] {
+		live := l.judgeOne(t, &lost)
+		if live != listed[t.principal][t.id] {
 			lost.unlisted++
 		}
 	}
-	l.k.Logf("%d calls, %d sessions; unavailable %v; lost %+v", l.succeeded, len(l.sessions), l.unavailable, lost)
+	l.k.Logf("%s: %d calls, %d sessions; unavailable %v, not found %d; lost %+v", what, l.succeeded, n, l.unavailable, l.forgotten, lost)
 	return lost
 }
+
+func (l *load) judgeOne(t *track, lost *loss) (live bool) {
+	l.k.Helper()
+	r, err := l.k.Find(l.k.Context(), t.id, satra.Fresh)
+	switch {
+	case errors.Is(err, satra.ErrNotFound):
+		lost.sessions++
+		return false
+	case err != nil:
+		l.k.Errorf("Find: %v", err)
+		return false
+	case r.Ended != nil && !t.ending:
+		l.k.Errorf("nobody has ended a session, and it has ended: %s", r.Ended.Reason)
+	case r.Ended == nil && t.ended:
+		lost.revived++
+	case r.Ended == nil && r.Version < t.version:
+		lost.changes += int(t.version - r.Version)
+	case r.Ended == nil && r.Version > t.version+t.unknown:
+		l.k.Errorf("a change was made twice: version %d, want %d at most", r.Version, t.version+t.unknown)
+	}
+	return r.Ended == nil
+}
+
+// all is every session.
+func all(*track) bool { return true }

@@ -100,7 +100,7 @@ func (c *RedisCluster) Await() {
 			n.await("cluster", "info", "cluster_state:ok")
 		}
 	}
-	for _, n := range c.Replicas {
+	for _, n := range c.nodes() {
 		if n.cmd != nil && strings.Contains(n.CLI("info", "replication"), "role:slave") {
 			n.await("info", "replication", "master_link_status:up")
 		}
@@ -144,14 +144,26 @@ func (c *RedisCluster) MoveSlot(slot int, from, to *Redis) {
 	}
 }
 
-// Slot returns the slot of a key.
-func (c *RedisCluster) Slot(key string) int {
-	c.t.Helper()
-	n, err := strconv.Atoi(strings.TrimSpace(c.Primaries[0].CLI("cluster", "keyslot", key)))
-	if err != nil {
-		c.t.Fatalf("the slot of %q: %v", key, err)
+// RedisSlot returns the slot of a key, which what stands in its braces chooses:
+// the CRC16 of XMODEM.
+func RedisSlot(key string) int {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			key = tag
+		}
 	}
-	return n
+	sum := uint16(0)
+	for i := range len(key) {
+		sum ^= uint16(key[i]) << 8
+		for range 8 {
+			if high := sum&0x8000 != 0; high {
+				sum = sum<<1 ^ 0x1021
+			} else {
+				sum <<= 1
+			}
+		}
+	}
+	return int(sum) % RedisSlots
 }
 
 // id is the name that a node has in its Cluster.
@@ -182,4 +194,32 @@ func (r *Redis) await(name, arg, want string) {
 			r.t.Fatalf("%s", fmt.Sprintf("redis-server on port %d does not come to %q:\n%s", r.port, want, answer))
 		}
 	}
+}
+
+// Promote makes a replica the primary, without loss, and returns when all know.
+func (c *RedisCluster) Promote(replica *Redis) {
+	c.t.Helper()
+	replica.CLI("cluster", "failover")
+	replica.await("info", "replication", "role:master")
+	c.Await()
+}
+
+// InStep returns when the replica has acknowledged all that its primary, r, has
+// written until now.
+func (r *Redis) InStep(replica *Redis) {
+	r.t.Helper()
+	offset := replicated(r.CLI("info", "replication"), "master_repl_offset:")
+	deadline := time.Now().Add(time.Minute)
+	for replicated(replica.CLI("info", "replication"), "slave_repl_offset:") < offset {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the replica on port %d does not come to what its primary has", replica.port)
+		}
+	}
+}
+
+func replicated(info, field string) int {
+	_, rest, _ := strings.Cut(info, field)
+	text, _, _ := strings.Cut(rest, "\r")
+	n, _ := strconv.Atoi(text)
+	return n
 }
