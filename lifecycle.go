@@ -296,7 +296,7 @@ func Derive(ctx context.Context, purpose string) ([32]byte, error) {
 const shortPurpose = 22
 
 // derive hashes the seed with the purpose: the result is as hard to tell from
-// chance as SHA-256 with a secret prefix of 256 bits is. A short purpose stands
+// chance as SHA-256 with a secret prefix of 192 bits is. A short purpose stands
 // as it is, behind its length and padded; of a longer one its hash does. The two
 // inputs are of different lengths, and each is of one length always, so that
 // nothing can be appended to one to make another of its kind.

@@ -70,8 +70,14 @@ func (Hash) Format(w fmt.State, _ rune) { io.WriteString(w, "[hash]") }
 func (Hash) MarshalJSON() ([]byte, error) { return []byte(`"[hash]"`), nil }
 
 // A Seed is the secret of a session from which [Derive] makes others, the CSRF
-// token among them. Unlike the token's secret it is stored as it is.
+// token among them. Unlike the token's secret it is stored as it is: 24 random
+// bytes and eight that are zero, the room in which a wrapper that seals it
+// (package seal) notes the key and a check. A store keeps all 32 as they are.
 type Seed [32]byte
+
+// seedRandom is how many bytes of a seed are random: 192 bits, which is far
+// beyond guessing. Nothing compares or shows a seed itself; derive hashes it.
+const seedRandom = 24
 
 // Format hides the seed from every fmt verb.
 func (Seed) Format(w fmt.State, _ rune) { io.WriteString(w, "[seed]") }
@@ -102,7 +108,7 @@ func newID() (id ID) {
 }
 
 func newSeed() (s Seed) {
-	rand.Read(s[:])
+	rand.Read(s[:seedRandom])
 	return s
 }
 

@@ -128,3 +128,10 @@ func FuzzParseToken(f *testing.F) {
 		}
 	})
 }
+
+func TestASeedLeavesRoomForItsSealing(t *testing.T) {
+	one, two := newSeed(), newSeed()
+	if one == two || [8]byte(one[seedRandom:]) != [8]byte{} || [8]byte(one[seedRandom-8:seedRandom]) == [8]byte{} {
+		t.Error("a new seed is not 24 random bytes and eight that are zero")
+	}
+}
