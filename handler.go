@@ -46,7 +46,7 @@ func RequireSignIn(next http.Handler) http.Handler { return require(next, signed
 // they are at most d ago, for what a stolen or unattended session must not do.
 func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return require(next, func(s Session) error {
+		return asItStands(require(next, func(s Session) error {
 			if err := signedIn(s); err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
 				return ErrStale
 			}
 			return nil
-		})
+		}))
 	}
 }
 

@@ -148,7 +148,7 @@ func (k *Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
 
 // value returns a key's value as this request sees it: its own writes first.
 func (s *state) value(key string) (Value, error) {
-	if err := s.load(); err != nil || s.standing != live {
+	if err := s.loadOld(); err != nil || s.standing != live {
 		return Value{}, err
 	}
 	if i := s.written(key); i >= 0 {

@@ -365,7 +365,7 @@ func From(ctx context.Context) (Session, error) {
 	s := mustState(ctx)
 	s.lock()
 	defer s.unlock()
-	if err := s.load(); err != nil {
+	if err := s.loadOld(); err != nil {
 		return Session{}, err
 	}
 	if s.standing != live {

@@ -56,6 +56,8 @@ type state struct {
 	use        CookieUse
 	useGiven   bool
 	background bool
+	cacheable  bool // the session may be read from a cache
+	old        bool // live: and it was
 
 	rec    *Record     // live: the record as this request knows it
 	fresh  bool        // live: the store does not have it yet
@@ -153,8 +155,14 @@ func (s *state) mayChangeCookie() bool {
 	return !fromElsewhere(s.r)
 }
 
-// load finds out what the cookie is, once.
+// load finds out what the cookie is, once, and as it stands.
 func (s *state) load() error {
+	s.forgetOld()
+	return s.loadOld()
+}
+
+// loadOld is load for what only reads: see [FromCache].
+func (s *state) loadOld() error {
 	if s.phase == done {
 		return ErrEnded
 	}
@@ -175,14 +183,21 @@ func (s *state) load() error {
 // look judges the cookies that came: three at the most, so that a header full
 // of them costs three look-ups and not a hundred.
 func (s *state) look() {
-	s.standing = absent
 	if s.cookieUse() == CookieIgnored {
+		s.standing = absent
 		return
 	}
+	if !s.cacheable || !s.lookOld() {
+		s.lookUp(Fresh)
+	}
+}
+
+func (s *state) lookUp(f Freshness) {
+	s.standing = absent
 	var now time.Time
 	var shown [3]presented
 	for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
-		rec, err := s.m.store.Find(s, p.id, Fresh)
+		rec, err := s.m.store.Find(s, p.id, f)
 		now = s.m.now()
 		switch {
 		case err == nil:
