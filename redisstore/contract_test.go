@@ -14,6 +14,7 @@ import (
 // A world is a server with stores on it, each with keys and a line of its own.
 type world struct {
 	server *testserver.Redis
+	cache  int // bytes
 	opened map[satra.Store]*node
 }
 
@@ -39,7 +40,7 @@ func (w *world) open(t storetest.TB, o redisstore.Options) satra.Store {
 func (w *world) harness() storetest.Harness {
 	return storetest.Harness{
 		Open: func(t storetest.TB) satra.Store {
-			return w.open(t, redisstore.Options{Prefix: rand.Text() + ":", MaxRecord: 2 << 20, Durable: satra.DurablePower, Timeout: 20 * time.Second})
+			return w.open(t, redisstore.Options{Prefix: rand.Text() + ":", MaxRecord: 2 << 20, Durable: satra.DurablePower, Timeout: 20 * time.Second, Cache: w.cache})
 		},
 		Node: func(t storetest.TB, s satra.Store) satra.Store { return w.open(t, w.opened[s].options) },
 		Restart: func(t storetest.TB, s satra.Store) satra.Store {
@@ -58,7 +59,12 @@ func (w *world) harness() storetest.Harness {
 // The linearizability case needs a checker that this module does not require:
 // cmd/internal/contract runs the whole suite with one.
 func TestContract(t *testing.T) {
-	w := &world{testserver.StartRedis(t, true), map[satra.Store]*node{}}
+	w := &world{server: testserver.StartRedis(t, true), opened: map[satra.Store]*node{}}
+	storetest.Run(t, w.harness())
+}
+
+func TestContractWithTheCache(t *testing.T) {
+	w := &world{server: testserver.StartRedis(t, true), cache: 32 << 20, opened: map[satra.Store]*node{}}
 	storetest.Run(t, w.harness())
 }
 

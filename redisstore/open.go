@@ -24,6 +24,7 @@ type Store struct {
 	findings []Finding
 	prune    pruning
 	turns    turns
+	cache    *cache // nil: there is none
 
 	// pause runs between the steps of what is several commands. Tests hold the
 	// gaps open with it.
@@ -36,8 +37,8 @@ type Store struct {
 // "redis://10.0.0.1:6379,10.0.0.2:6379". nil options are the defaults.
 //
 // Errors: all problems with the address and the options at once; ErrUnavailable;
-// a server that is too old or contradicts [Options.Durable]. None of them holds
-// the password.
+// a server that is too old, contradicts [Options.Durable] or cannot do what
+// [Options.Cache] needs. None of them holds the password.
 func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	options, err := o.withDefaults()
 	client, err2 := parseURL(address)
@@ -60,20 +61,33 @@ func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	client.MaxFlushDelay = 20 * time.Microsecond
 	client.ClientName = "satra"
 	s := &Store{options: options, pause: func(string) {}}
+	if options.Cache > 0 {
+		s.cache = newCache(options.Cache, options.now)
+		client.DialCtxFn = s.dial
+	}
 	s.client, err = rueidis.NewClient(client)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: connecting to %v: %w: %w", client.InitAddress, err, satra.ErrUnavailable)
 	}
 	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
-	if err := s.look(ctx); err != nil {
-		s.client.Close()
+	err = s.look(ctx)
+	if err == nil && s.cache != nil {
+		err = s.openCache(ctx)
+	}
+	if err != nil {
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
 // Close closes the connections. Calls under way fail.
-func (s *Store) Close() { s.client.Close() }
+func (s *Store) Close() {
+	if s.cache != nil {
+		s.cache.close()
+	}
+	s.client.Close()
+}
 
 // String names the store, without its address.
 func (s *Store) String() string { return "redisstore " + s.options.Prefix }

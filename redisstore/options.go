@@ -38,9 +38,21 @@ type Options struct {
 	// otherwise. Default DurableNot.
 	Durable satra.Durability
 
+	// Cache is how many bytes of records the store keeps in memory, about, for
+	// requests that [satra.FromCache] lets read a session that may be a moment
+	// old. 1 MiB to 1 GiB; a record that takes more than a sixteenth of it is not
+	// kept. A record from the cache is never older than a second, nor than what
+	// this store itself has written or read; the server tells of a change within
+	// milliseconds. It takes one primary, RESP3 and CLIENT TRACKING, or Open
+	// refuses it; on a Cluster and with a Sentinel there is none. Default 0: no
+	// cache.
+	Cache int
+
 	// TLS is used with rediss://. Default: the system's certificates, TLS 1.2
 	// or newer, and the host of the URL.
 	TLS *tls.Config
+
+	now func() time.Time // the cache's clock; nil: time.Now
 }
 
 // lease is how long a reservation is good for, as the scripts have it, and
@@ -68,6 +80,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if v.MaxRecord == 0 {
 		v.MaxRecord = 64 << 10
 	}
+	if v.now == nil {
+		v.now = time.Now
+	}
 	var errs []error
 	problem := func(is bool, format string, args ...any) {
 		if is {
@@ -78,6 +93,8 @@ func (o *Options) withDefaults() (Options, error) {
 	problem(v.Timeout < time.Millisecond || v.Timeout > time.Minute, "Timeout: %v is not between 1ms and 1m", v.Timeout)
 	problem(v.Retention < time.Hour, "Retention: %v is shorter than 1h", v.Retention)
 	problem(v.MaxRecord < 0 || v.MaxRecord > 64<<20, "MaxRecord: %d is not between 1 and %d (64 MiB)", v.MaxRecord, 64<<20)
+	problem(v.Cache != 0 && (v.Cache < 1<<20 || v.Cache > 1<<30),
+		"Cache: %d is neither 0 nor between %d (1 MiB) and %d (1 GiB)", v.Cache, 1<<20, 1<<30)
 	problem(v.Durable > satra.DurablePower, "Durable: %d is none of satra.DurableNot, DurableProcess and DurablePower", v.Durable)
 	return v, errors.Join(errs...)
 }

@@ -99,13 +99,21 @@ func overAt(r *satra.Record) string {
 	return ""
 }
 
-// Find is a GET. There is no cache: a read that may be old is fresh.
-func (s *Store) Find(ctx context.Context, id satra.ID, _ satra.Freshness) (*satra.Record, error) {
+// Find is a GET, unless the read may be old and the cache has it.
+func (s *Store) Find(ctx context.Context, id satra.ID, f satra.Freshness) (*satra.Record, error) {
+	if s.cache != nil && f == satra.Cacheable && ctx.Err() == nil {
+		if r, done, err := s.findCacheable(ctx, id); done {
+			return r, err
+		}
+	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, u, err := s.get(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if s.cache != nil {
+		s.cache.saw(&u.record)
 	}
 	return &u.record, nil
 }

@@ -20,7 +20,10 @@ var lua embed.FS
 
 // A script is known to the server by its SHA-1, and sent in full when the server
 // has forgotten it.
-type script struct{ text, sha string }
+type script struct {
+	text, sha string
+	reads     bool // it changes no record
+}
 
 // newScript puts the files together. A file that is missing is a bug.
 func newScript(names ...string) *script {
@@ -33,7 +36,12 @@ func newScript(names ...string) *script {
 		b.Write(text)
 	}
 	sum := sha1.Sum([]byte(b.String()))
-	return &script{b.String(), hex.EncodeToString(sum[:])}
+	return &script{text: b.String(), sha: hex.EncodeToString(sum[:])}
+}
+
+func (sc *script) reading() *script {
+	sc.reads = true
+	return sc
 }
 
 var (
@@ -42,8 +50,9 @@ var (
 	applyScript  = newScript("record", "apply")
 	putScript    = newScript("put")
 	swapScript   = newScript("record", "swap")
-	headsScript  = newScript("record", "heads")
-	pruneScript  = newScript("prune")
+	headsScript  = newScript("record", "heads").reading()
+	pruneScript  = newScript("prune").reading()
+	probeScript  = newScript("probe")
 
 	epochsScript  = newScript("principal", "epochs")
 	reserveScript = newScript("principal", "reserve")
@@ -66,6 +75,7 @@ type call struct {
 
 // run runs a script.
 func (s *Store) run(ctx context.Context, sc *script, keys, args []string) rueidis.RedisResult {
+	defer s.wrote(call{sc, keys, args})
 	r := s.client.Do(ctx, s.client.B().Evalsha().Sha1(sc.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
 	if forgotten(r.Error()) {
 		r = s.client.Do(ctx, s.client.B().Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build())
@@ -81,6 +91,7 @@ func (s *Store) runAll(ctx context.Context, calls []call) []rueidis.RedisResult 
 	if len(calls) == 0 {
 		return nil
 	}
+	defer s.wrote(calls...)
 	commands := make(rueidis.Commands, len(calls))
 	for i, c := range calls {
 		commands[i] = s.client.B().Evalsha().Sha1(c.sha).Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build()
