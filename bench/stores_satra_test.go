@@ -64,6 +64,7 @@ func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
 		must(err)
 		ids[session] = satra.ID(b[:16])
 	}
+	generation := uint32(1)
 	data := []byte(strconv.Quote(text)) // as JSON has it
 	return storeSubject{
 		name: "satra", requests: requests, write: write,
@@ -77,9 +78,10 @@ func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
 			return err
 		},
 		commit: func(ctx context.Context, session int) error {
-			now := time.Now().UTC().Truncate(satra.Precision)
+			// As a manager does once a session's activity is noted, a minute at a time.
 			_, err := store.Apply(ctx, ids[session], &satra.Change{
-				At: now, Seen: now, Set: []satra.Value{{Key: "value", Data: data}},
+				At: time.Now().UTC().Truncate(satra.Precision), IfGeneration: &generation,
+				Set: []satra.Value{{Key: "value", Data: data}},
 			})
 			return err
 		},
