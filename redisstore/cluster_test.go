@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,8 +93,23 @@ func TestCluster(t *testing.T) {
 			t.Run(c.String(), func(t *testing.T) { c.Run(t, h) })
 		}
 	}
+	t.Run("EveryNodeIsLookedAt", func(t *testing.T) { everyNodeIsLookedAt(t, w) })
 	t.Run("CommandsAreCounted", func(t *testing.T) { commandsAreCounted(t, w) })
 	t.Run("EndsAreAnnounced", func(t *testing.T) { endsAreAnnounced(t, h) })
+}
+
+func everyNodeIsLookedAt(t *testing.T, w *clusterWorld) {
+	w.Primaries[2].CLI("config", "set", "appendfsync", "everysec")
+	defer w.Primaries[2].CLI("config", "set", "appendfsync", "always")
+	_, err := Open(t.Context(), w.URLs()[0], &Options{Durable: satra.DurablePower})
+	if err == nil || !strings.Contains(err.Error(), "appendfsync everysec") {
+		t.Errorf("DurablePower with one node of three that is lax: got error %v", err)
+	}
+	for _, f := range openKit(t, w.URLs()[0], Options{}).Findings() {
+		if lax := f.Setting == "appendfsync"; lax != (f.Advice != "") {
+			t.Errorf("one node of three is lax: %+v", f)
+		}
+	}
 }
 
 // commandsAreCounted holds a Cluster to the budget of one server, but for a

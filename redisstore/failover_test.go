@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,10 @@ func (k *kit) writable(shards []int) (failures int) {
 
 func TestFailover(t *testing.T) {
 	s, k := newShift(t)
+	_, err := Open(t.Context(), s.URLs()[0], &Options{Durable: satra.DurablePower})
+	if err == nil || !strings.Contains(err.Error(), "3 replicas that may take over") {
+		t.Errorf("DurablePower where a failover may lose something: got error %v", err)
+	}
 	t.Run("ACoordinatedOneLosesNothing", func(t *testing.T) { aCoordinatedOneLosesNothing(k.in(t), s) })
 	t.Run("APrimaryDiesUnderLoad", func(t *testing.T) { aPrimaryDiesUnderLoad(k.in(t), s) })
 	t.Run("WhatTheReplicaHadNotIsLost", func(t *testing.T) { whatTheReplicaHadNotIsLost(k.in(t), s) })
@@ -92,7 +97,7 @@ func aCoordinatedOneLosesNothing(k *kit, s *shift) {
 	l := newLoad(k, false, s.shards()...)
 	for range rounds {
 		for at := range 3 {
-			s.Promote(s.replica[at])
+			s.Promote(s.replica[at], s.primary[at])
 			s.primary[at], s.replica[at] = s.replica[at], s.primary[at]
 			k.writable(s.at[at])
 			l.goesOn(200)
@@ -122,6 +127,7 @@ func aPrimaryDiesUnderLoad(k *kit, s *shift) {
 		lost := func(t *track) bool {
 			return third(k, shardOf(t.id)) == dying || third(k, shardOfName(t.principal)) == dying
 		}
+		k.opensBeside(s.Primaries[(dying+1)%3].URL())
 		l.judge("of the primary that has died", lost)
 		if got := l.judge("of the others", func(t *track) bool { return !lost(t) }); got != (loss{}) {
 			k.Errorf("the other primaries lost %+v, want nothing", got)
@@ -130,8 +136,21 @@ func aPrimaryDiesUnderLoad(k *kit, s *shift) {
 			k.Errorf("the store noticed nothing of a primary that died")
 		}
 		s.primary[dying].Start() // it comes back as the replica of its replica
+		s.replica[dying].InStep(s.primary[dying])
 		s.primary[dying], s.replica[dying] = s.replica[dying], s.primary[dying]
 		s.Await()
+	}
+}
+
+// opensBeside opens the store while a node of its Cluster is dead, and asks for
+// the clock as often as the driver might choose that node for it.
+func (k *kit) opensBeside(url string) {
+	k.Helper()
+	other := openKit(k.T, url, k.options)
+	for range 30 {
+		if _, err := other.Now(k.Context()); err != nil {
+			k.Errorf("Now beside a dead node: %v", err)
+		}
 	}
 }
 

@@ -32,26 +32,27 @@ type Store struct {
 }
 
 // Open connects to the server of a URL, for example
-// "redis://user:password@localhost:6379/0"; rediss:// is TLS. A Cluster is
-// recognised, and is given by one or several of its nodes:
-// "redis://10.0.0.1:6379,10.0.0.2:6379". nil options are the defaults.
+// "redis://user:password@localhost:6379/0". A Cluster is given by some of its
+// nodes, "redis+cluster://10.0.0.1:6379,10.0.0.2:6379", and a primary that
+// Sentinels watch over by theirs and its name,
+// "redis+sentinel://user:password@10.0.0.1:26379,10.0.0.2:26379/mymaster/0"; the
+// user and password are the servers', and the Sentinels' own may be added:
+// "?sentinel_user=…&sentinel_password=…".
+//
+// rediss://, rediss+cluster:// and rediss+sentinel:// are TLS. With one host its
+// name is in every certificate, with several each server's own; see
+// [Options.TLS]. nil options are the defaults.
 //
 // Errors: all problems with the address and the options at once; ErrUnavailable;
 // a server that is too old, contradicts [Options.Durable] or cannot do what
 // [Options.Cache] needs. None of them holds the password.
 func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	options, err := o.withDefaults()
-	client, err2 := parseURL(address)
-	if err := errors.Join(err, err2); err != nil {
+	where, err2 := parseURL(address)
+	if err := errors.Join(err, err2, where.with(options)); err != nil {
 		return nil, err
 	}
-	if options.TLS != nil && client.TLSConfig != nil {
-		name := client.TLSConfig.ServerName
-		client.TLSConfig = options.TLS.Clone()
-		if client.TLSConfig.ServerName == "" {
-			client.TLSConfig.ServerName = name
-		}
-	}
+	client := where.ClientOption
 	client.DisableRetry = true // a change is never made twice
 	client.DisableCache = true
 	client.ConnWriteTimeout = options.Timeout
@@ -65,7 +66,7 @@ func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 		s.cache = newCache(options.Cache, options.now)
 		client.DialCtxFn = s.dial
 	}
-	s.client, err = rueidis.NewClient(client)
+	s.client, err = where.connect(client)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: connecting to %v: %w: %w", client.InitAddress, err, satra.ErrUnavailable)
 	}
@@ -104,7 +105,7 @@ func (s *Store) Features() satra.Features {
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	call, cancel := s.bounded(ctx)
 	defer cancel()
-	parts, err := s.client.Do(call, s.client.B().Time().Build()).AsStrSlice()
+	parts, err := s.time(call).AsStrSlice()
 	if err != nil {
 		return time.Time{}, fault(call, err)
 	}

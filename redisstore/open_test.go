@@ -14,11 +14,14 @@ import (
 
 func TestAddressesAreRead(t *testing.T) {
 	for url, want := range map[string]string{
-		"redis://localhost":                     "localhost:6379 db 0 user \"\" password \"\" TLS \"\"",
-		"redis://:pass@10.0.0.1:7000/3":         "10.0.0.1:7000 db 3 user \"\" password \"pass\" TLS \"\"",
-		"rediss://me:p%40s%2Fs@db.example:6380": "db.example:6380 db 0 user \"me\" password \"p@s/s\" TLS \"db.example\"",
-		"redis://me:a@b:c@[::1]:7000/":          "[::1]:7000 db 0 user \"me\" password \"a@b:c\" TLS \"\"",
-		"redis://a:1,b:2,c":                     "a:1,b:2,c:6379 db 0 user \"\" password \"\" TLS \"\"",
+		"redis://localhost":                                               "localhost:6379 db 0 user \"\" password \"\" TLS \"\"",
+		"redis://:pass@10.0.0.1:7000/3":                                   "10.0.0.1:7000 db 3 user \"\" password \"pass\" TLS \"\"",
+		"rediss://me:p%40s%2Fs@db.example:6380":                           "db.example:6380 db 0 user \"me\" password \"p@s/s\" TLS \"db.example\"",
+		"redis://me:a@b:c@[::1]:7000/":                                    "[::1]:7000 db 0 user \"me\" password \"a@b:c\" TLS \"\"",
+		"redis+cluster://a:1,b:2,c":                                       "a:1,b:2,c:6379 db 0 user \"\" password \"\" TLS \"\" Cluster",
+		"rediss+cluster://me:p@a/0":                                       "a:6379 db 0 user \"me\" password \"p\" TLS \"each\" Cluster",
+		"redis+sentinel://me:p@a,b:2/main/3":                              "a:26379,b:2 db 3 user \"me\" password \"p\" TLS \"\" of main, signed in as \"\" \"\"",
+		"rediss+sentinel://a/x%2Fy?sentinel_user=s&sentinel_password=%40": "a:26379 db 0 user \"\" password \"\" TLS \"each\" of x/y, signed in as \"s\" \"@\"",
 	} {
 		o, err := parseURL(url)
 		if err != nil {
@@ -27,9 +30,17 @@ func TestAddressesAreRead(t *testing.T) {
 		}
 		name := ""
 		if o.TLSConfig != nil {
-			name = o.TLSConfig.ServerName
+			if name = o.TLSConfig.ServerName; name == "" {
+				name = "each"
+			}
 		}
 		got := fmt.Sprintf("%s db %d user %q password %q TLS %q", strings.Join(o.InitAddress, ","), o.SelectDB, o.Username, o.Password, name)
+		if o.cluster {
+			got += " Cluster"
+		}
+		if m := o.Sentinel; m.MasterSet != "" {
+			got += fmt.Sprintf(" of %s, signed in as %q %q", m.MasterSet, m.Username, m.Password)
+		}
 		if got != want {
 			t.Errorf("%s: got %s, want %s", url, got, want)
 		}
@@ -41,7 +52,11 @@ func TestWrongAddressesAreRefusedWithoutTheirPassword(t *testing.T) {
 	for _, url := range []string{
 		"", "localhost:6379", "http://me:hunter2@host", "me:hunter2@host:1", "redis://me:hunter2@", "redis://me:hunter2@host:port",
 		"redis://me:hunter2@host:1/one", "redis://me:hunter2%@host", "redis://me:hunter2@host:1/0/1", "redis://me:hunter2@host:70000",
-		"redis://me:hunter2@host?x=1", "redis://me:hunter2@a:1,,b:2", "REDIS://me:hunter2@host",
+		"redis://me:hunter2@host?x=1", "redis+cluster://me:hunter2@a:1,,b:2", "REDIS://me:hunter2@host", "redis+http://me:hunter2@host",
+		"redis://me:hunter2@a,b", "redis+cluster://me:hunter2@a,b/1", "redis+sentinel://me:hunter2@a,b", "redis+sentinel://me:hunter2@a/m/x",
+		"redis+sentinel://me:hunter2@a/m?password=hunter2", "redis+sentinel://me:hunter2@a/m/0?sentinel_password=%hunter2", "redis+sentinel:///m",
+		// with the host forgotten, or the @
+		"redis://me:hunter2", "redis://hunter2:6379x", "redis://me:1/hunter2", "redis+cluster://me:hunter2", "redis+sentinel://a/m/hunter2",
 	} {
 		s, err := Open(t.Context(), url, nil)
 		if err == nil {
@@ -52,7 +67,7 @@ func TestWrongAddressesAreRefusedWithoutTheirPassword(t *testing.T) {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("%q: the error tells the password: %v", url, err)
 		}
-		if !strings.Contains(err.Error(), "redis://") && !strings.Contains(err.Error(), "%25") {
+		if !strings.Contains(err.Error(), "://user:password@") && !strings.Contains(err.Error(), "%25") {
 			t.Errorf("%q: the error does not say what would be right: %v", url, err)
 		}
 	}

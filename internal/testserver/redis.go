@@ -32,6 +32,7 @@ func startRedis(t TB, secure *RedisTLS, durable bool, more []string) *Redis {
 	t.Helper()
 	r := &Redis{t: t, secure: secure, options: []string{
 		"--bind", loopback, "--save", "", "--dir", t.TempDir(), "--appendonly", "no", "--maxmemory-policy", "noeviction",
+		"--repl-diskless-sync-delay", "0", // a replica that comes need not wait for others
 	}}
 	if durable {
 		r.options = append(r.options, "--appendonly", "yes", "--appendfsync", "always")

@@ -26,7 +26,7 @@ type RedisClusterOptions struct {
 	Replicas bool          // a replica of each primary
 	Lines    bool          // clients come by lines: the nodes tell them those addresses
 	Timeout  time.Duration // how long a node may be silent before it counts as failed; 5 s
-	More     []string      // options of redis-server
+	TLS      *RedisTLS     // what the nodes show; nil: they speak no TLS
 }
 
 // StartRedisCluster starts a Cluster, and returns when all of its nodes know of
@@ -69,10 +69,10 @@ func startRedisNode(t TB, o RedisClusterOptions) *Redis {
 	t.Helper()
 	// The bus has a port of its own, 10,000 above by default: too high for many.
 	bus := strconv.Itoa(freePort(t))
-	return StartRedis(t, o.Durable, append([]string{
+	return startRedis(t, o.TLS, o.Durable, []string{
 		"--cluster-enabled", "yes", "--cluster-port", bus,
 		"--cluster-node-timeout", strconv.FormatInt(o.Timeout.Milliseconds(), 10),
-	}, o.More...)...)
+	})
 }
 
 func (c *RedisCluster) nodes() []*Redis {
@@ -196,11 +196,13 @@ func (r *Redis) await(name, arg, want string) {
 	}
 }
 
-// Promote makes a replica the primary, without loss, and returns when all know.
-func (c *RedisCluster) Promote(replica *Redis) {
+// Promote lets a replica and its primary change places, without loss, and returns
+// when all know.
+func (c *RedisCluster) Promote(replica, primary *Redis) {
 	c.t.Helper()
 	replica.CLI("cluster", "failover")
 	replica.await("info", "replication", "role:master")
+	primary.await("info", "replication", "role:slave")
 	c.Await()
 }
 

@@ -23,18 +23,21 @@ type RedisSentinel struct {
 }
 
 // StartRedisSentinel starts a primary, a replica, and a Sentinel that decides on
-// its own, after half a second. More options are those of both servers.
-func StartRedisSentinel(t TB, name string, more ...string) *RedisSentinel {
+// its own, after half a second.
+func StartRedisSentinel(t TB, name string) *RedisSentinel { return StartRedisSentinelTLS(t, nil, name) }
+
+// StartRedisSentinelTLS is StartRedisSentinel with all three speaking TLS alone.
+func StartRedisSentinelTLS(t TB, secure *RedisTLS, name string) *RedisSentinel {
 	t.Helper()
-	primary := StartRedis(t, false, more...)
-	replica := StartRedis(t, false, append([]string{"--replicaof", loopback, strconv.Itoa(primary.port)}, more...)...)
+	primary := startRedis(t, secure, false, nil)
+	replica := startRedis(t, secure, false, []string{"--replicaof", loopback, strconv.Itoa(primary.port)})
 	replica.await("info", "replication", "master_link_status:up")
 	s := &RedisSentinel{t: t, Name: name, Primary: primary, Replica: replica}
 	t.Cleanup(s.end)
 	for range 10 { // somebody else may be faster to take the port
 		s.port = freePort(t)
 		if s.start() {
-			(&Redis{t: t, port: s.port}).await("info", "sentinel", "slaves=1")
+			s.server().await("info", "sentinel", "slaves=1")
 			return s
 		}
 	}
@@ -45,17 +48,31 @@ func StartRedisSentinel(t TB, name string, more ...string) *RedisSentinel {
 // Addr is the Sentinel's address.
 func (s *RedisSentinel) Addr() string { return address(s.port) }
 
+// CLI runs a command on the Sentinel, as Redis.CLI does.
+func (s *RedisSentinel) CLI(args ...string) string {
+	s.t.Helper()
+	return s.server().CLI(args...)
+}
+
+func (s *RedisSentinel) server() *Redis {
+	return &Redis{t: s.t, port: s.port, secure: s.Primary.secure}
+}
+
 func (s *RedisSentinel) start() bool {
 	s.t.Helper()
 	// A Sentinel writes what it learns into its file.
 	file := filepath.Join(s.t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf(`port %d
+	port := fmt.Sprintf("port %d", s.port)
+	if s.Primary.secure != nil {
+		port = s.Primary.secure.lines(s.port)
+	}
+	text := fmt.Sprintf(`%s
 bind %s
 dir %s
 sentinel monitor %s %s %d 1
 sentinel down-after-milliseconds %s 500
 sentinel failover-timeout %s 3000
-`, s.port, loopback, filepath.Dir(file), s.Name, loopback, s.Primary.port, s.Name, s.Name)
+`, port, loopback, filepath.Dir(file), s.Name, loopback, s.Primary.port, s.Name, s.Name)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.t.Fatalf("%v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -103,6 +104,19 @@ func (s *RedisTLS) options(port int) []string {
 		"--port", "0", "--tls-port", strconv.Itoa(port), "--tls-auth-clients", ask, "--tls-replication", "yes", "--tls-cluster", "yes",
 		"--tls-ca-cert-file", s.CAFile(), "--tls-cert-file", s.file("server.crt"), "--tls-key-file", s.file("server.key"),
 	}
+}
+
+// lines are the options as a file of settings has them.
+func (s *RedisTLS) lines(port int) string {
+	text := ""
+	for i, o := range s.options(port) {
+		if i%2 == 0 {
+			text += strings.TrimPrefix(o, "--") + " "
+		} else {
+			text += o + "\n"
+		}
+	}
+	return text
 }
 
 func (s *RedisTLS) cli() []string {
