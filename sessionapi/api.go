@@ -7,13 +7,14 @@
 //	http.ListenAndServe(addr, sessions.Handler(mux))
 //
 // The calls are described by openapi.yaml, see [Description]. Every answer is JSON
-// in one envelope, whatever the request accepts, and is never cached. None of
-// the calls counts as activity: a page may ask how long the session lasts
-// without making it last.
+// in one envelope, whatever the request accepts, and is never cached; "events"
+// alone is a stream of server-sent events. None of the calls counts as activity:
+// a page may ask how long the session lasts without making it last.
 package sessionapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/csrf"
@@ -30,12 +32,26 @@ import (
 type Options struct {
 	// Base is the path that the calls are below. Default "/api/session".
 	Base string
+
+	// Warning is how long before the session's end "events" tells that it is
+	// near, and never more than half of the idle timeout. Default 5 minutes, as
+	// the browser client's; [satra.Never] is not at all.
+	Warning time.Duration
+
+	// MaxStreams bounds the streams of "events" that are open at once, of all
+	// sessions, and MaxStreamsPerSession those of one: beyond, the answer is 429.
+	// A stream costs a connection and two or three goroutines. Default 10,000 and
+	// 8; a browser without HTTP/2 has six connections for all of its tabs.
+	MaxStreams           int
+	MaxStreamsPerSession int
 }
 
 // An api answers the calls; each is a method.
 type api struct {
 	protection *csrf.Protection
 	calls      map[string]call
+	warning    time.Duration // 0: none
+	streams    streams
 }
 
 // A call is an address with the one method that it has. HEAD goes with GET.
@@ -45,30 +61,55 @@ type call struct {
 }
 
 // New returns the API for a manager's sessions, to be mounted at Base inside
-// that manager's Handler. nil options are the defaults.
+// that manager's Handler. nil options are the defaults. The manager's Close ends
+// the open streams.
 func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error) {
 	if m == nil || p == nil {
 		return nil, errors.New("sessionapi: New needs a manager and a csrf.Protection")
 	}
+	if o == nil {
+		o = &Options{}
+	}
 	base, err := o.base()
-	if err != nil {
+	if err := errors.Join(err, o.check()); err != nil {
 		return nil, err
 	}
-	a := &api{protection: p}
+	a := &api{protection: p, warning: max(0, cmp.Or(o.Warning, defaultWarning))}
+	a.streams.most = cmp.Or(o.MaxStreams, defaultMaxStreams)
+	a.streams.mostEach = cmp.Or(o.MaxStreamsPerSession, defaultMaxStreamsPerSession)
+	a.streams.each = map[satra.ID]int{}
 	a.calls = map[string]call{
 		base + "/info":          {http.MethodGet, a.info},
 		base + "/csrf-token":    {http.MethodGet, a.csrfToken},
 		base + "/extend":        {http.MethodPost, a.extend},
 		base + "/clear":         {http.MethodPost, a.clear},
 		base + "/validate-csrf": {http.MethodPost, a.validateCSRF},
+		base + "/events":        {http.MethodGet, a.events},
 	}
 	return satra.Background(http.HandlerFunc(a.serve)), nil
+}
+
+const defaultWarning = 5 * time.Minute
+
+// check returns every problem with the options but the path's.
+func (o *Options) check() error {
+	var errs []error
+	if o.Warning < 0 && o.Warning != satra.Never {
+		errs = append(errs, fmt.Errorf("sessionapi: Options.Warning: %v is negative; want a positive duration, 0 for %v, or satra.Never", o.Warning, defaultWarning))
+	}
+	if o.MaxStreams < 0 {
+		errs = append(errs, fmt.Errorf("sessionapi: Options.MaxStreams: %d is negative; want a positive number, or 0 for %d", o.MaxStreams, defaultMaxStreams))
+	}
+	if o.MaxStreamsPerSession < 0 {
+		errs = append(errs, fmt.Errorf("sessionapi: Options.MaxStreamsPerSession: %d is negative; want a positive number, or 0 for %d", o.MaxStreamsPerSession, defaultMaxStreamsPerSession))
+	}
+	return errors.Join(errs...)
 }
 
 // base is the path without a slash at its end. A path that a mux would redirect
 // or decode into another never reaches a call.
 func (o *Options) base() (string, error) {
-	if o == nil || o.Base == "" {
+	if o.Base == "" {
 		return "/api/session", nil
 	}
 	base := strings.TrimSuffix(o.Base, "/")
@@ -113,6 +154,14 @@ func (a *api) check(r *http.Request) error {
 		return nil
 	}
 	return a.protection.VerifyRequest(r) // the same answer, and reported
+}
+
+// checkAsPost judges a GET as a POST would be, if another site must not be able
+// to make a visitor's browser send it.
+func (a *api) checkAsPost(r *http.Request) error {
+	unsafe := r.WithContext(r.Context())
+	unsafe.Method = http.MethodPost
+	return a.check(unsafe)
 }
 
 // write sends an answer. What is sent is a struct of this package: it always

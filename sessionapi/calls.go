@@ -45,11 +45,18 @@ func tell(r *http.Request) (*session, error) {
 		IsActive:       true, UserData: values, Extendable: s.Extendable(), Principal: s.Principal,
 		ExpiresAt: optional(s.ExpiresAt), AbsoluteExpires: optional(s.AbsoluteExpires), AuthenticatedAt: optional(s.AuthenticatedAt),
 	}
-	if left := s.Remaining(); left != satra.Never {
-		seconds := int64(left / time.Second)
-		told.RemainingSeconds = &seconds
-	}
+	told.RemainingSeconds = remaining(s)
 	return told, nil
+}
+
+// remaining is in whole seconds, nil if there is no end.
+func remaining(s satra.Session) *int64 {
+	left := s.Remaining()
+	if left == satra.Never {
+		return nil
+	}
+	seconds := int64(left / time.Second)
+	return &seconds
 }
 
 func optional(t time.Time) *time.Time {
@@ -88,9 +95,7 @@ func (a *api) info(w http.ResponseWriter, r *http.Request) error {
 // GET is not checked for where it comes from, so this one is judged as a POST
 // would be: another site must not be able to give a visitor a session.
 func (a *api) csrfToken(w http.ResponseWriter, r *http.Request) error {
-	unsafe := r.WithContext(r.Context())
-	unsafe.Method = http.MethodPost
-	if err := a.check(unsafe); err != nil {
+	if err := a.checkAsPost(r); err != nil {
 		return err
 	}
 	err := satra.Start(r.Context())

@@ -104,24 +104,48 @@ func (d *document) responses() map[string]node {
 	return all
 }
 
-// schemaOf returns the schema of a response's body, or nil if it has none.
-func schemaOf(r node) any {
-	content, ok := r["content"].(node)
-	if !ok {
-		return nil
+// contentOf returns the type of a response's body, with or without a schema, and
+// what else is said of it.
+func contentOf(r node) (kind string, body node) {
+	content, _ := r["content"].(node)
+	for kind, body := range content {
+		return kind, body.(node)
 	}
-	return content["application/json"].(node)["schema"]
+	return "application/json", nil
 }
 
-// choices lists what a schema itself, its references left aside, lets a member
-// of one of these names be: "code=CSRF_INVALID".
-func choices(schema any, into map[string]bool) {
+// eventsOf returns the schemas of a stream's events by their names.
+func eventsOf(r node) node {
+	_, body := contentOf(r)
+	events, _ := body["x-events"].(node)
+	return events
+}
+
+// chosen lists the choices of all that a response may hold.
+func (d *document) chosen(r node) map[string]bool {
+	found := map[string]bool{}
+	_, body := contentOf(r)
+	d.choices(body["schema"], found)
+	for name, schema := range eventsOf(r) {
+		found["event="+name] = true
+		d.choices(schema, found)
+	}
+	return found
+}
+
+// choices lists what a schema lets a member of one of these names be:
+// "code=CSRF_INVALID". Of references only those to kinds of a problem are
+// followed: the others list what is said elsewhere.
+func (d *document) choices(schema any, into map[string]bool) {
 	switch s := schema.(type) {
 	case []any:
 		for _, part := range s {
-			choices(part, into)
+			d.choices(part, into)
 		}
 	case node:
+		if ref := s["$ref"]; ref == "#/components/schemas/Expired" || ref == "#/components/schemas/Revoked" {
+			s = d.follow(s)
+		}
 		properties, _ := s["properties"].(node)
 		for _, name := range members {
 			member, _ := properties[name].(node)
@@ -130,8 +154,8 @@ func choices(schema any, into map[string]bool) {
 				into[fmt.Sprintf("%s=%v", name, value)] = true
 			}
 		}
-		choices(s["allOf"], into)
-		choices(s["oneOf"], into)
+		d.choices(s["allOf"], into)
+		d.choices(s["oneOf"], into)
 	}
 }
 
@@ -147,9 +171,7 @@ func (d *document) promises() []string {
 		for name := range headers {
 			all[key+" "+name] = true
 		}
-		found := map[string]bool{}
-		choices(schemaOf(r), found)
-		for choice := range found {
+		for choice := range d.chosen(r) {
 			all[key+" "+choice] = true
 		}
 	}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/satra-sessions/satra"
 )
@@ -63,17 +65,45 @@ func (l *ledger) headers(key string, r node, got answer) (wrong []string) {
 }
 
 func (l *ledger) body(key string, r node, method string, got answer) []string {
-	if kind := got.header.Get("Content-Type"); kind != "application/json" {
+	want, body := contentOf(r)
+	if got.status == http.StatusNoContent {
+		want = ""
+	}
+	if kind := got.header.Get("Content-Type"); kind != want {
 		return []string{"got the type " + kind}
 	}
-	schema := schemaOf(r)
-	if schema == nil || method == http.MethodHead {
+	if body["schema"] == nil || method == http.MethodHead {
 		if got.body != "" {
 			return []string{"a body is not described"}
 		}
 		return nil
 	}
-	v, err := decode(got.body)
+	if want == "text/event-stream" {
+		return l.events(key, eventsOf(r), got.body)
+	}
+	return l.value(key, body["schema"], got.body)
+}
+
+// events looks at a stream's events, each by the schema of its name.
+func (l *ledger) events(key string, schemas node, text string) (wrong []string) {
+	if !regexp.MustCompile(`^retry: [0-9]+\n\n`).MatchString(text) {
+		wrong = append(wrong, "the stream does not begin with the time after which to come again")
+	}
+	for _, found := range regexp.MustCompile(`(?m)^event: (.*)\nid: .*\ndata: (.*)\n$`).FindAllStringSubmatch(text, -1) {
+		name := found[1]
+		if schemas[name] == nil {
+			wrong = append(wrong, "the event "+name+" is not described")
+			continue
+		}
+		l.seen[key+" event="+name] = true
+		wrong = append(wrong, l.value(key, schemas[name], found[2])...)
+	}
+	return wrong
+}
+
+// value looks at a JSON value.
+func (l *ledger) value(key string, schema any, text string) []string {
+	v, err := decode(text)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -86,7 +116,7 @@ func (l *ledger) body(key string, r node, method string, got answer) []string {
 
 var ops = []struct{ method, path string }{
 	{"GET", "/info"}, {"HEAD", "/info"}, {"GET", "/csrf-token"}, {"HEAD", "/csrf-token"},
-	{"POST", "/extend"}, {"POST", "/clear"}, {"POST", "/validate-csrf"},
+	{"POST", "/extend"}, {"POST", "/clear"}, {"POST", "/validate-csrf"}, {"GET", "/events"}, {"HEAD", "/events"},
 }
 
 // try makes the call as a page does that has this cookie and this token.
@@ -117,6 +147,7 @@ func TestTheServerIsAsDescribed(t *testing.T) {
 		l.elsewhere(op.method, op.path)
 	}
 	l.bodies()
+	l.streams()
 	l.others()
 	promised := l.promises()
 	for _, promise := range promised {
@@ -179,6 +210,49 @@ func (l *ledger) bodies() {
 	l.hold("POST", path, l.breakOff(path))
 }
 
+// streams opens some and lets happen what they tell of.
+func (l *ledger) streams() {
+	const path = "/events"
+	cookie, _ := l.session()
+	early := l.listen(cookie)
+	early.until("state")
+	l.clock.Advance(time.Minute)
+	l.with(cookie, satra.Extend)
+	early.until("extended")
+	l.clock.Advance(56 * time.Minute)
+	late := l.listen(cookie)
+	late.until("expiring")
+	early.until("expiring")
+	l.with(cookie, satra.SignOut)
+	for _, s := range []*listener{early, late} {
+		s.until("ended")
+		l.hold("GET", path, s.answer())
+	}
+	over := l.try("GET", path, cookie, "")
+	id := regexp.MustCompile(`id: (.+)`).FindStringSubmatch(over.body)[1]
+	if got := l.try("GET", path, cookie, "", "Last-Event-ID: "+id); got.status != http.StatusNoContent {
+		l.t.Errorf("with the last event's ID: got %d, want 204", got.status)
+	}
+
+	cookie, _ = l.session()
+	vanished := l.listen(cookie)
+	vanished.until("state")
+	l.store.losing.Store(true)
+	l.with(cookie, satra.Extend)
+	l.hold("GET", path, vanished.answer())
+	l.store.losing.Store(false)
+	l.store.lost.Store(false)
+
+	cookie, _ = l.session()
+	for range 8 {
+		s := l.listen(cookie)
+		s.until("state")
+		defer s.close()
+	}
+	l.try("GET", path, cookie, "")
+	l.try("HEAD", path, cookie, "")
+}
+
 // others makes calls that there are not.
 func (l *ledger) others() {
 	for _, op := range ops {
@@ -229,7 +303,7 @@ func TestTheDocumentIsWhole(t *testing.T) {
 	}
 	said := map[string]bool{}
 	for _, r := range d.responses() {
-		choices(schemaOf(r), said)
+		maps.Copy(said, d.chosen(r))
 	}
 	d.listsAll(t, said, "code", d.follow(node{"$ref": "#/components/schemas/Problem"})["properties"].(node)["code"])
 	d.listsAll(t, said, "reason", d.follow(node{"$ref": "#/components/schemas/Reason"}))

@@ -23,15 +23,24 @@ import (
 
 const base = "/api/session"
 
-// A store in memory that can be out of reach.
+// A store in memory that can be out of reach, and loses its records after a
+// change if it is told to.
 type store struct {
 	satra.Store
-	down atomic.Bool
+	down, losing, lost atomic.Bool
+}
+
+func (s *store) Apply(ctx context.Context, id satra.ID, c *satra.Change) (satra.Result, error) {
+	defer func() { s.lost.Store(s.losing.Load()) }()
+	return s.Store.Apply(ctx, id, c)
 }
 
 func (s *store) Find(ctx context.Context, id satra.ID, f satra.Freshness) (*satra.Record, error) {
 	if s.down.Load() {
 		return nil, satra.ErrUnavailable
+	}
+	if s.lost.Load() {
+		return nil, satra.ErrNotFound
 	}
 	return s.Store.Find(ctx, id, f)
 }
@@ -150,6 +159,11 @@ type answer struct {
 // something else; header is "Name: value".
 func (w *world) ask(method, path, body string, header ...string) answer {
 	w.t.Helper()
+	return w.read(w.send(method, path, body, header...))
+}
+
+func (w *world) send(method, path, body string, header ...string) *http.Response {
+	w.t.Helper()
 	r, err := http.NewRequest(method, w.server.URL+base+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
@@ -163,18 +177,75 @@ func (w *world) ask(method, path, body string, header ...string) answer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.read(resp)
+	return resp
 }
 
+// read reads a body to its end, and of a stream the first event.
 func (w *world) read(resp *http.Response) answer {
 	w.t.Helper()
 	defer resp.Body.Close()
+	if s := w.listener(resp); resp.Header.Get("Content-Type") == "text/event-stream" {
+		for s.event() {
+			if strings.Contains(s.text.String(), "event: ") {
+				break
+			}
+		}
+		return answer{resp.StatusCode, resp.Header, s.text.String()}
+	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }
+
+// A listener reads a stream.
+type listener struct {
+	*http.Response
+	t     *testing.T
+	lines *bufio.Scanner
+	text  strings.Builder
+}
+
+func (w *world) listener(resp *http.Response) *listener {
+	return &listener{Response: resp, t: w.t, lines: bufio.NewScanner(resp.Body)}
+}
+
+func (w *world) listen(cookie string) *listener {
+	w.t.Helper()
+	return w.listener(w.send("GET", "/events", "", "Cookie: "+cookie))
+}
+
+// event reads to the end of the next event or comment, if there is one.
+func (s *listener) event() bool {
+	for s.lines.Scan() {
+		s.text.WriteString(s.lines.Text() + "\n")
+		if s.lines.Text() == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// until reads on until an event of that name has come.
+func (s *listener) until(name string) {
+	s.t.Helper()
+	for !strings.Contains(s.text.String(), "event: "+name+"\n") {
+		if !s.event() {
+			s.t.Fatalf("the stream ended without the event %s: %s", name, s.text.String())
+		}
+	}
+}
+
+// answer reads to the end of the stream.
+func (s *listener) answer() answer {
+	for s.event() {
+	}
+	s.close()
+	return answer{s.StatusCode, s.Header, s.text.String()}
+}
+
+func (s *listener) close() { s.Body.Close() }
 
 // breakOff sends half of a body, and no more.
 func (w *world) breakOff(path string) answer {
