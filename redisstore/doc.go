@@ -28,7 +28,9 @@
 // other sessions first, with one command more (on a Cluster one for each of
 // their shards), and ends the oldest with one each. Rare changes (renewal by age
 // and what belongs to it) are two, and more while others change the same
-// session. A change that moves a signed-in session's absolute end is three.
+// session. A change that moves a signed-in session's absolute end is three. An
+// import is two commands, and four when its principal has one session more by it. A
+// page of the disabled principals is one command for each shard, sent together.
 //
 // # How long it is kept
 //

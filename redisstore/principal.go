@@ -101,6 +101,7 @@ func (s *Store) endMarked(ctx context.Context, principal string, at time.Time, a
 	if len(all) == 0 {
 		return nil, nil
 	}
+	asked := time.Now()
 	results, err := s.endEach(ctx, at, all)
 	var ended []satra.Ended
 	for i, e := range all {
@@ -109,7 +110,7 @@ func (s *Store) endMarked(ctx context.Context, principal string, at time.Time, a
 		}
 	}
 	s.pause("ended")
-	return ended, errors.Join(err, s.settle(ctx, principal, s.settlements(all, results)))
+	return ended, errors.Join(err, s.settle(ctx, principal, s.settlements(all, results, asked)))
 }
 
 // An ending is one session to be ended, if it is the owner's.
@@ -170,17 +171,17 @@ type settlement struct {
 	old, new string
 }
 
-// settlements says what becomes of the entries. One that may still be bound by a
-// sign-in under way stays.
-func (s *Store) settlements(all []ending, outcomes []outcome) []settlement {
+// settlements says what becomes of the entries. One stays whose session may still
+// have been bound by a sign-in, or written by an import, after it was asked for.
+func (s *Store) settlements(all []ending, outcomes []outcome, asked time.Time) []settlement {
 	var list []settlement
 	for i, e := range all {
 		o := outcomes[i]
-		mayBeBound := e.state() == 'X' && e.until() > time.Now().UnixMicro()
+		mayCome := e.state() == 'X' && e.until() > asked.UnixMicro()
 		switch {
 		case o.over:
 			list = append(list, settlement{e.id, e.raw, s.endedEntry(e.end)})
-		case o.gone, o.foreign && !mayBeBound:
+		case (o.gone || o.foreign) && !mayCome:
 			list = append(list, settlement{e.id, e.raw, ""})
 		case o.expired:
 			list = append(list, settlement{e.id, e.raw, liveEntry(time.Now().Add(s.options.Retention).UnixMicro())})
@@ -215,23 +216,26 @@ func (s *Store) tidy(ctx context.Context, principal string, due []entry) {
 	var list []settlement
 	for i, e := range due {
 		next := ""
-		if heads[i] != nil {
-			r := &heads[i].record
-			end, _ := r.Expiry()
-			switch {
-			case r.Ended != nil:
-				next = s.endedEntry(*r.Ended)
-			case end.IsZero():
-				next = liveEntry(now.Add(24 * time.Hour).UnixMicro())
-			case r.Live(now):
-				next = liveEntry(micros(end))
-			default:
-				next = liveEntry(max(micros(end), now.UnixMicro()) + s.options.Retention.Microseconds())
-			}
+		if heads[i] != nil && heads[i].record.Principal == principal {
+			next = s.entryOf(&heads[i].record, now)
 		}
 		list = append(list, settlement{e.id, e.raw, next})
 	}
 	_ = s.settle(ctx, principal, list)
+}
+
+// entryOf returns the entry of a record that its principal has.
+func (s *Store) entryOf(r *satra.Record, now time.Time) string {
+	end, _ := r.Expiry()
+	switch {
+	case r.Ended != nil:
+		return s.endedEntry(*r.Ended)
+	case end.IsZero():
+		return liveEntry(now.Add(24 * time.Hour).UnixMicro())
+	case r.Live(now):
+		return liveEntry(micros(end))
+	}
+	return liveEntry(now.UnixMicro() + s.options.Retention.Microseconds())
 }
 
 // heads returns records without values; nil for one that is not there.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -63,11 +62,8 @@ func (s *Store) Create(ctx context.Context, r *satra.Record) error {
 	status, err := s.run(ctx, createScript,
 		[]string{s.recordKey(r.ID), s.indexKey(shardOf(r.ID))},
 		[]string{rueidis.BinaryString(pack(r, 0)), string(r.ID[:]), overAt(r), s.retention()}).AsInt64()
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "OOM") {
-		return fmt.Errorf("redisstore: the server's memory is full: %w", satra.ErrFull)
-	}
 	if err != nil {
-		return fault(ctx, err)
+		return faultOrFull(ctx, err)
 	}
 	if status == statusConflict {
 		return satra.ErrExists

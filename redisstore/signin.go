@@ -129,7 +129,7 @@ func (s *Store) takePlace(ctx context.Context, id satra.ID, c *satra.Change, res
 		case placeEpoch:
 			return p, satra.ErrEpoch
 		case placeFull:
-			if gone, err = s.over(ctx, c.At, p.living); err != nil {
+			if gone, err = s.over(ctx, b.Principal, c.At, p.living); err != nil {
 				return p, err
 			}
 			if len(p.living)-len(gone)+int(p.flight)+1 > b.Limit {
@@ -220,15 +220,16 @@ func readEntry(id, raw string) (entry, bool) {
 	return entry{satra.ID([]byte(id)), raw}, true
 }
 
-// over returns those of the sessions that are over.
-func (s *Store) over(ctx context.Context, at time.Time, sessions []entry) ([]entry, error) {
+// over returns those of the sessions that are over, or never came to be the
+// principal's.
+func (s *Store) over(ctx context.Context, principal string, at time.Time, sessions []entry) ([]entry, error) {
 	heads, err := s.heads(ctx, idsOf(sessions))
 	if err != nil {
 		return nil, err
 	}
 	var gone []entry
 	for i, e := range sessions {
-		if heads[i] == nil || !heads[i].record.Live(at) {
+		if heads[i] == nil || !heads[i].record.Live(at) || heads[i].record.Principal != principal {
 			gone = append(gone, e)
 		}
 	}
@@ -267,7 +268,7 @@ func (s *Store) makeRoom(ctx context.Context, id satra.ID, c *satra.Change, p pl
 	}
 	var living []candidate
 	for i, e := range p.living {
-		if heads[i] != nil && heads[i].record.Live(c.At) {
+		if heads[i] != nil && heads[i].record.Live(c.At) && heads[i].record.Principal == c.SignIn.Principal {
 			living = append(living, candidate{e, heads[i].record.Begun})
 		}
 	}
@@ -285,13 +286,14 @@ func (s *Store) makeRoom(ctx context.Context, id satra.ID, c *satra.Change, p pl
 	for i := range oldest {
 		oldest[i] = ending{entry: living[i].entry, end: c.SignIn.LimitEnd, owner: c.SignIn.Principal}
 	}
+	asked := time.Now()
 	over, err := s.endEach(ctx, c.At, oldest)
 	for i, e := range oldest {
 		if over[i].ended {
 			result.Ended = append(result.Ended, satra.Ended{ID: e.id, End: e.end})
 		}
 	}
-	return s.settlements(oldest, over), err
+	return s.settlements(oldest, over, asked), err
 }
 
 // wouldApply returns the error that c would meet now. A head has no values: what
@@ -344,10 +346,10 @@ func (s *Store) confirm(ctx context.Context, id satra.ID, c *satra.Change, p pla
 	}
 	ctx, cancel := s.bounded(context.WithoutCancel(ctx))
 	defer cancel()
-	mines := []ending{{entry: mine, end: end, owner: b.Principal}}
+	mines, asked := []ending{{entry: mine, end: end, owner: b.Principal}}, time.Now()
 	ended, err := s.endEach(ctx, c.At, mines)
 	if err == nil && len(raw) > 0 {
-		err = s.settle(ctx, b.Principal, s.settlements(mines, ended))
+		err = s.settle(ctx, b.Principal, s.settlements(mines, ended, asked))
 	}
 	return errors.Join(refusal, err)
 }

@@ -3,6 +3,7 @@
 --
 --   'L' due                     live, worth a look when due
 --   'R' lease, 'r' lease        reserved by a sign-in; r: of a session that is its own already
+--   'r' lease 'i'               reserved by an import: it is as live as its record
 --   'X' lease at reason actor   to be ended; lease: until when its sign-in may be under way
 --   'E' until                   ended by decision, known until then
 --

@@ -23,7 +23,7 @@ entries(KEYS[1], function(other, entry)
   elseif state == 'L' or state == 'r' and when < now then
     living[#living + 1] = other; living[#living + 1] = entry
     if discount[other] ~= entry then count = count + 1 end
-    if state == 'L' and when < now and #due < 16 then due[#due + 1] = other; due[#due + 1] = entry end
+    if when < now and #due < 16 then due[#due + 1] = other; due[#due + 1] = entry end
   elseif state == 'R' or state == 'r' then
     flight = flight + 1
   end
