@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"clientip":   {""},
 	"csrf":       {""},
 	"memstore":   {""},
+	"seal":       {""},
 	"client":     {},
 	"storetest":  {""},
 	"sessionapi": {"", "csrf"},
