@@ -158,9 +158,10 @@ func TestASlowSourceHoldsNoRequestForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		under := memstore.New(nil)
 		strange := newNode(t, under, newVault(9).ring(t), nil).create(record("k", `"y"`))
-		source := &slow{newVault(1), make(chan struct{}, 1)}
+		v := newVault(1)
+		source := &slow{v, make(chan struct{}, 1)}
 		source.let <- struct{}{}
-		ring, err := Open(t.Context(), source, &RingOptions{ReloadEvery: time.Hour})
+		ring, err := Open(t.Context(), source, &RingOptions{Now: v.clock, ReloadEvery: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
