@@ -19,21 +19,22 @@ func expiry(began, seen time.Time, idle, lifetime time.Duration, notAfter time.T
 	if idle >= 0 {
 		end, why = seen.Add(idle), ReasonIdle
 	}
-	if absolute := absoluteExpiry(began, lifetime, notAfter); !absolute.IsZero() && (end.IsZero() || !absolute.After(end)) {
-		end, why = absolute, ReasonLifetime
+	if absolute, which := absoluteExpiry(began, lifetime, notAfter); !absolute.IsZero() && (end.IsZero() || !absolute.After(end)) {
+		end, why = absolute, which
 	}
 	return end, why
 }
 
-// absoluteExpiry returns the end that no activity moves, or the zero time.
-func absoluteExpiry(began time.Time, lifetime time.Duration, notAfter time.Time) time.Time {
-	end := notAfter
+// absoluteExpiry returns the end that no activity moves and which limit it is, or
+// the zero time.
+func absoluteExpiry(began time.Time, lifetime time.Duration, notAfter time.Time) (time.Time, Reason) {
+	end, why := notAfter, ReasonDaily
 	if lifetime >= 0 {
 		if limit := began.Add(lifetime); end.IsZero() || limit.Before(end) {
-			end = limit
+			end, why = limit, ReasonLifetime
 		}
 	}
-	return end
+	return end, why
 }
 
 // touchDue reports whether last-seen is old enough to be written again: at

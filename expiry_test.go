@@ -22,9 +22,9 @@ func TestExpiry(t *testing.T) {
 		{"no idle timeout", at(0), Never, 12 * time.Hour, time.Time{}, at(12 * time.Hour), ReasonLifetime},
 		{"no lifetime", at(100 * time.Hour), time.Hour, Never, time.Time{}, at(101 * time.Hour), ReasonIdle},
 		{"neither", at(0), Never, Never, time.Time{}, time.Time{}, ""},
-		{"a further end is nearest", at(0), time.Hour, 12 * time.Hour, at(time.Minute), at(time.Minute), ReasonLifetime},
+		{"a further end is nearest", at(0), time.Hour, 12 * time.Hour, at(time.Minute), at(time.Minute), ReasonDaily},
 		{"a further end is farther", at(0), time.Hour, 12 * time.Hour, at(13 * time.Hour), at(time.Hour), ReasonIdle},
-		{"a further end alone", at(0), Never, Never, at(time.Hour), at(time.Hour), ReasonLifetime},
+		{"a further end alone", at(0), Never, Never, at(time.Hour), at(time.Hour), ReasonDaily},
 	} {
 		got, why := expiry(t0, test.seen, test.idle, test.lifetime, test.notAfter)
 		if !got.Equal(test.want) || why != test.why {

@@ -108,11 +108,44 @@ func (f *fakeStore) Apply(ctx context.Context, id satra.ID, c *satra.Change) (sa
 	if err != nil {
 		return satra.Result{Record: rec}, err
 	}
+	var result satra.Result
+	if c.SignIn != nil && !c.SignIn.Again {
+		if result.Ended, err = f.limit(id, c); err != nil {
+			return result, err
+		}
+	}
 	f.records[id] = next
 	if c.Return {
-		return satra.Result{Record: next}, nil
+		result.Record = next
 	}
-	return satra.Result{}, nil
+	return result, nil
+}
+
+// limit makes room for one more session of a principal.
+func (f *fakeStore) limit(id satra.ID, c *satra.Change) (ended []satra.Ended, err error) {
+	b := c.SignIn
+	for {
+		var oldest *satra.Record
+		others := 0
+		for _, r := range f.records {
+			if r.ID == id || r.Principal != b.Principal || !r.Live(c.At) {
+				continue
+			}
+			if others++; oldest == nil || r.Begun.Before(oldest.Begun) {
+				oldest = r
+			}
+		}
+		switch {
+		case b.Limit == 0 || others < b.Limit:
+			return ended, nil
+		case !b.EndOldest:
+			return nil, satra.ErrLimit
+		}
+		if f.records[oldest.ID], err = oldest.With(&satra.Change{At: c.At, End: &b.LimitEnd}); err != nil {
+			return ended, err
+		}
+		ended = append(ended, satra.Ended{ID: oldest.ID, End: b.LimitEnd})
+	}
 }
 
 func commandOf(c *satra.Change) string {

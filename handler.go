@@ -36,7 +36,7 @@ func EnsureSession(next http.Handler) http.Handler {
 // RequireSession answers 401 unless the request has a session. That is not
 // authentication: see [RequireSignIn].
 func RequireSession(next http.Handler) http.Handler {
-	return require(next, func(Session) error { return nil })
+	return require(next, func(*Manager, Session) error { return nil })
 }
 
 // RequireSignIn answers 401 unless somebody is signed in.
@@ -44,13 +44,19 @@ func RequireSignIn(next http.Handler) http.Handler { return require(next, signed
 
 // RequireRecent answers 403 REAUTH_REQUIRED unless the principal proved who
 // they are at most d ago, for what a stolen or unattended session must not do.
+// In a session that is remembered ([Attempt.Remembered]) a proof is recent for
+// [Options.IdleTimeout] at most.
 func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return asItStands(require(next, func(s Session) error {
-			if err := signedIn(s); err != nil {
-				return err
+		return asItStands(require(next, func(m *Manager, s Session) error {
+			recent := d
+			if s.Persistent && m.options.IdleTimeout != Never {
+				recent = min(d, m.options.IdleTimeout)
 			}
-			if s.Now.Sub(s.AuthenticatedAt) > d {
+			switch err := signedIn(m, s); {
+			case err != nil:
+				return err
+			case s.Now.Sub(s.AuthenticatedAt) > recent:
 				return ErrStale
 			}
 			return nil
@@ -58,18 +64,18 @@ func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-func signedIn(s Session) error {
+func signedIn(_ *Manager, s Session) error {
 	if s.Principal == "" {
 		return &Problem{Status: http.StatusUnauthorized, Code: CodeSignInRequired, Message: "Please sign in."}
 	}
 	return nil
 }
 
-func require(next http.Handler, check func(Session) error) http.Handler {
+func require(next http.Handler, check func(*Manager, Session) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := From(r.Context())
 		if err == nil {
-			err = check(s)
+			err = check(mustState(r.Context()).m, s)
 		}
 		if err != nil {
 			WriteError(w, r, err)

@@ -42,7 +42,7 @@ func (s *state) begin() error {
 	s.rec = &Record{
 		ID: id, Secret: s.token.hash(), Seed: newSeed(), Generation: 1, Version: 1,
 		Created: now, Begun: now, Seen: now,
-		Idle: s.m.options.IdleTimeout, Lifetime: s.m.options.Lifetime,
+		Idle: s.m.options.IdleTimeout, Lifetime: s.m.options.Lifetime, NotAfter: s.m.options.DailyEnd.Next(now),
 		FirstDevice: device, LastDevice: device,
 	}
 	s.standing, s.fresh, s.touch = live, true, false

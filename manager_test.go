@@ -17,11 +17,12 @@ import (
 func TestNewTellsEveryProblemAtOnce(t *testing.T) {
 	_, err := satra.New(nil, &satra.Options{
 		IdleTimeout: -5, Lifetime: 3600, Tombstone: satra.Never, CookieName: "a b", SameSite: http.SameSiteNoneMode,
+		RememberIdle: -2, SessionLimit: -2, AtLimit: 2, DailyEnd: satra.DailyEnd{Hour: 6},
 	})
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, want := range []string{"IdleTimeout", "Lifetime: 3.6µs is too short", "Tombstone", "CookieName", "SameSite", "store is nil"} {
+	for _, want := range []string{"IdleTimeout", "Lifetime: 3.6µs is too short", "Tombstone", "CookieName", "SameSite", "store is nil", "RememberIdle", "SessionLimit", "AtLimit", "DailyEnd"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want it to tell of %s", err, want)
 		}
@@ -147,7 +148,7 @@ func TestProblemOf(t *testing.T) {
 func TestEveryReasonIsExplained(t *testing.T) {
 	seen := map[string]satra.Reason{}
 	for _, why := range []satra.Reason{
-		satra.ReasonIdle, satra.ReasonLifetime, satra.ReasonSignedOut, satra.ReasonElsewhere, satra.ReasonLimit,
+		satra.ReasonIdle, satra.ReasonLifetime, satra.ReasonDaily, satra.ReasonSignedOut, satra.ReasonElsewhere, satra.ReasonLimit,
 		satra.ReasonAdministrator, satra.ReasonStolen, satra.ReasonDisabled, satra.ReasonReplaced, "unheard of",
 	} {
 		text := (&satra.EndedError{End: satra.End{Reason: why}, Idle: time.Hour}).Explain()

@@ -19,6 +19,24 @@ type Options struct {
 	// or from the last sign-in. Default 12 hours.
 	Lifetime time.Duration
 
+	// DailyEnd ends every session at a time of the day, too: see
+	// [ParseDailyEnd]. Default: none.
+	DailyEnd DailyEnd
+
+	// RememberIdle and RememberLifetime take the places of IdleTimeout and
+	// Lifetime for a sign-in that is to be remembered ([Attempt.Remembered]).
+	// Default 14 days and 30 days.
+	RememberIdle     time.Duration
+	RememberLifetime time.Duration
+
+	// SessionLimit is how many sessions a principal may have at once. Default
+	// 10; [Unlimited] is no limit.
+	SessionLimit int
+
+	// AtLimit is what becomes of a sign-in that would be one too many. Default
+	// [EndOldest].
+	AtLimit LimitPolicy
+
 	// CookieName is the name behind the prefix: the cookie is called
 	// "__Host-satra" by default, and "satra" with InsecureCookie.
 	CookieName string
@@ -74,11 +92,28 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Unlimited, as [Options.SessionLimit], is no limit.
+const Unlimited = -1
+
+// A LimitPolicy says what a sign-in does that would be one too many.
+type LimitPolicy uint8
+
+// The policies. One that denies can be used by whoever knows the password to
+// keep the owner out; one that ends cannot.
+const (
+	EndOldest  LimitPolicy = iota // the session that signed in first ends, with ReasonLimit
+	DenySignIn                    // Complete returns ErrLimit
+)
+
 const (
 	defaultIdle      = time.Hour
 	defaultLifetime  = 12 * time.Hour
 	defaultTombstone = 24 * time.Hour
 	defaultSweep     = time.Minute
+
+	defaultRememberIdle     = 14 * 24 * time.Hour
+	defaultRememberLifetime = 30 * 24 * time.Hour
+	defaultLimit            = 10
 
 	// The longest cookie that browsers keep, name and value together (RFC
 	// 6265bis §5.7).
@@ -97,6 +132,10 @@ func (o *Options) withDefaults() (Options, error) {
 		duration("Lifetime", &v.Lifetime, defaultLifetime),
 		duration("SweepEvery", &v.SweepEvery, defaultSweep),
 		duration("Tombstone", &v.Tombstone, defaultTombstone),
+		duration("RememberIdle", &v.RememberIdle, defaultRememberIdle),
+		duration("RememberLifetime", &v.RememberLifetime, defaultRememberLifetime),
+		v.DailyEnd.check(),
+		v.limits(),
 	}
 	if v.Tombstone == Never {
 		errs = append(errs, errors.New("satra: Options.Tombstone: Never would keep every session that ever was; give a duration"))
@@ -122,6 +161,21 @@ func (o *Options) withDefaults() (Options, error) {
 		return Options{}, err
 	}
 	return v, nil
+}
+
+// limits sets and checks the limit of sessions.
+func (o *Options) limits() error {
+	var errs []error
+	if o.SessionLimit == 0 {
+		o.SessionLimit = defaultLimit
+	}
+	if o.SessionLimit < Unlimited {
+		errs = append(errs, fmt.Errorf("satra: Options.SessionLimit: %d; want a number of sessions, 0 for %d, or satra.Unlimited", o.SessionLimit, defaultLimit))
+	}
+	if o.AtLimit > DenySignIn {
+		errs = append(errs, errors.New("satra: Options.AtLimit: want satra.EndOldest or satra.DenySignIn"))
+	}
+	return errors.Join(errs...)
 }
 
 func duration(name string, d *time.Duration, byDefault time.Duration) error {

@@ -62,6 +62,8 @@ func (e *EndedError) Explain() string {
 		return fmt.Sprintf("It ended by itself because nothing happened for %s.", inWords(e.Idle))
 	case ReasonLifetime:
 		return "The session reached its longest duration. However much it is used, it ends then."
+	case ReasonDaily:
+		return "All sessions end at this time of the day, so that each day begins with a fresh sign-in."
 	case ReasonSignedOut:
 		return "You signed out."
 	case ReasonElsewhere:

@@ -33,7 +33,7 @@ type Record struct {
 
 	Idle     time.Duration // idle timeout, or Never
 	Lifetime time.Duration // absolute limit from Begun, or Never
-	NotAfter time.Time     // a further end that nothing moves; zero: none
+	NotAfter time.Time     // a further end, the daily one, that only a sign-in moves; zero: none
 
 	Persistent bool      // the cookie survives the browser's restart
 	Transport  Transport // how the token travels
@@ -92,6 +92,7 @@ type Reason string
 const (
 	ReasonIdle          Reason = "idle"                 // not used for the idle timeout
 	ReasonLifetime      Reason = "lifetime"             // reached the absolute limit
+	ReasonDaily         Reason = "daily_end"            // reached the daily end
 	ReasonSignedOut     Reason = "signed_out"           // its owner signed out
 	ReasonElsewhere     Reason = "signed_out_elsewhere" // its owner ended it from another session
 	ReasonLimit         Reason = "limit"                // a newer session took its place
@@ -103,7 +104,9 @@ const (
 )
 
 // Expired reports whether time, not a decision, ended the session.
-func (r Reason) Expired() bool { return r == ReasonIdle || r == ReasonLifetime }
+func (r Reason) Expired() bool {
+	return r == ReasonIdle || r == ReasonLifetime || r == ReasonDaily
+}
 
 // An End says when, why and by whom a session was ended.
 type End struct {
@@ -121,7 +124,8 @@ func (r *Record) Expiry() (time.Time, Reason) {
 
 // AbsoluteExpiry returns the end that no activity moves, or the zero time.
 func (r *Record) AbsoluteExpiry() time.Time {
-	return absoluteExpiry(r.Begun, r.Lifetime, r.NotAfter)
+	end, _ := absoluteExpiry(r.Begun, r.Lifetime, r.NotAfter)
+	return end
 }
 
 // Over returns how the session ended, or nil if it is live at that time. A

@@ -53,6 +53,9 @@ func routes(a *app) *app {
 		if err != nil {
 			return err
 		}
+		if r.FormValue("remember") != "" {
+			attempt = attempt.Remembered()
+		}
 		return attempt.Complete(r.Context(), "test")
 	})
 	a.on("/again", func(w http.ResponseWriter, r *http.Request) error {

@@ -19,6 +19,7 @@ type Attempt struct {
 	principal string
 	epoch     Epoch
 	begun     time.Time
+	remember  bool
 }
 
 const attemptLasts = time.Hour
@@ -43,6 +44,16 @@ func BeginSignIn(ctx context.Context, principal string) (Attempt, error) {
 		return Attempt{}, ErrDisabled
 	}
 	return Attempt{principal: principal, epoch: state.Epoch, begun: s.m.now()}, nil
+}
+
+// Remembered returns the attempt as one of a person who asked to be remembered:
+// the cookie survives the end of the browser, and the session has the idle
+// timeout and lifetime of [Options.RememberIdle] and [Options.RememberLifetime].
+// Such a session is weaker: for [RequireRecent] a proof is recent no longer than
+// Options.IdleTimeout, whatever it asks for.
+func (a Attempt) Remembered() Attempt {
+	a.remember = true
+	return a
 }
 
 // Complete signs the principal in, at once, after the application has checked
@@ -145,13 +156,30 @@ func (s *state) bind(a Attempt, method string) error {
 	t := newToken(s.rec.ID)
 	b := &Binding{
 		Principal: a.principal, Method: method, Epoch: a.epoch,
-		Secret: t.hash(), Seed: newSeed(), Keep: s.m.survivingNames,
+		Secret: t.hash(), Seed: newSeed(), Keep: s.m.survivingNames, Persistent: a.remember,
+	}
+	if limit := s.m.options.SessionLimit; limit != Unlimited {
+		b.Limit, b.EndOldest = limit, s.m.options.AtLimit == EndOldest
+		b.LimitEnd = End{At: s.m.now(), Reason: ReasonLimit, Actor: a.principal}
 	}
 	return s.rebind(t, b, EventSignedIn)
 }
 
+// rebind applies a sign-in or a fresh proof, with the limits that the session has
+// from then on.
 func (s *state) rebind(t token, b *Binding, kind Kind) error {
-	result, err := s.apply(&Change{SignIn: b, Return: true})
+	idle, lifetime := s.m.options.IdleTimeout, s.m.options.Lifetime
+	if b.Persistent {
+		idle, lifetime = s.m.options.RememberIdle, s.m.options.RememberLifetime
+	}
+	c := &Change{SignIn: b, Return: true, NotAfter: s.m.options.DailyEnd.Next(s.m.now())}
+	if s.rec.Idle != idle {
+		c.Idle = idle
+	}
+	if s.rec.Lifetime != lifetime {
+		c.Lifetime = lifetime
+	}
+	result, err := s.apply(c)
 	for _, ended := range result.Ended {
 		s.note(Event{Kind: EventEnded, Session: ended.ID, Principal: b.Principal, Reason: ended.End.Reason, Actor: ended.End.Actor})
 	}
