@@ -30,6 +30,9 @@ func (s *state) commitOnce(status int) (first bool, err error) {
 		return false, s.replaced
 	}
 	s.phase = committed
+	if s.renew != renewNothing && s.standing == live && !s.mayRenew(status) {
+		s.renew = renewNothing // another response will
+	}
 	err = s.save()
 	if err == nil && s.sticky != nil && !s.told && status < 500 {
 		err = s.sticky
@@ -68,7 +71,7 @@ func (s *state) finish(returned bool) {
 		if s.cookie != "" {
 			s.writeHeaders()
 		}
-	} else if returned && s.touch && s.standing == live {
+	} else if returned && (s.touch || s.firstShown) && s.standing == live {
 		s.saveTouch() // the session was first used after the first byte
 	}
 	s.phase = done
@@ -83,20 +86,35 @@ func (s *state) save() error {
 		return nil // refused meanwhile: nobody would have its cookie
 	case s.fresh:
 		return s.create()
+	case s.renew == renewDue:
+		return s.saveRenewed()
+	case s.renew == renewSucceeded:
+		s.renew = renewNothing
+		if secret, ok := shownSecret(s.r, s.m.options.CookieName, s.rec.ID); ok {
+			s.succeed(secret)
+		}
+		return s.save()
 	case s.unsaved():
 		_, err := s.apply(&Change{})
 		return err
-	case s.touch:
+	case s.touch || s.firstShown:
 		s.saveTouch()
 	}
 	return nil
 }
 
-// saveTouch writes last-seen alone. That it fails fails nothing: the session
-// then ends a little earlier.
+// saveTouch writes last-seen, and that a renewed secret was shown. That it fails
+// fails nothing: the session then ends a little earlier, or the next request
+// writes it.
 func (s *state) saveTouch() {
-	s.touch = false
-	c := s.touchChange()
+	c := Change{At: s.m.now(), IfGeneration: &s.rec.Generation}
+	if s.touch {
+		c = s.touchChange()
+	}
+	if s.firstShown {
+		c.Shown = &s.rec.Secret
+	}
+	s.touch, s.firstShown = false, false
 	_, err := s.m.store.Apply(commitContext{s}, s.rec.ID, &c)
 	if err == nil {
 		s.seen = c.Seen
@@ -123,6 +141,17 @@ func (s *state) unsaved() bool {
 // apply sends a change and takes along what waits. Its errors are those that a
 // caller of this package sees.
 func (s *state) apply(c *Change) (Result, error) {
+	s.complete(c)
+	result, err := s.m.store.Apply(commitContext{s}, s.rec.ID, c)
+	if err != nil {
+		return result, s.refused(result, err, c.SignIn != nil)
+	}
+	s.applied(c, result)
+	return result, nil
+}
+
+// complete gives a change its time and condition, and what waits.
+func (s *state) complete(c *Change) {
 	base := Change{At: s.m.now(), IfGeneration: &s.rec.Generation}
 	if s.touch {
 		base = s.touchChange()
@@ -136,12 +165,15 @@ func (s *state) apply(c *Change) (Result, error) {
 	}
 	if c.End == nil {
 		s.takeAlong(c)
+		if s.firstShown {
+			c.Shown = &s.rec.Secret
+		}
 	}
-	result, err := s.m.store.Apply(commitContext{s}, s.rec.ID, c)
-	if err != nil {
-		return result, s.refused(result, err, c.SignIn != nil)
-	}
-	s.touch, s.seen = false, c.Seen
+}
+
+// applied notes that the store has made the change.
+func (s *state) applied(c *Change, result Result) {
+	s.touch, s.firstShown, s.seen = false, false, c.Seen
 	for i := range s.writes {
 		s.writes[i].saved = true
 	}
@@ -151,7 +183,6 @@ func (s *state) apply(c *Change) (Result, error) {
 	if !c.Seen.IsZero() {
 		s.m.streams.changed(s.rec.ID)
 	}
-	return result, nil
 }
 
 // takeAlong adds the writes that wait. A key that c sets itself stays as c has

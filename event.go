@@ -32,12 +32,14 @@ const (
 	EventCreated         Kind = "created"          // a session began
 	EventSignedIn        Kind = "signed_in"        // a principal took it
 	EventReauthenticated Kind = "reauthenticated"  // the principal gave a fresh proof
+	EventRenewed         Kind = "renewed"          // its secret was renewed by age
 	EventExtended        Kind = "extended"         // it was extended on demand
 	EventEnded           Kind = "ended"            // somebody ended it: Reason
 	EventEndedAll        Kind = "ended_all"        // all of a principal, or of everybody
 	EventShownOver       Kind = "shown_over"       // the token of a session that is over was shown: Reason
 	EventUnknownToken    Kind = "unknown_token"    // well-formed, and no session has it
 	EventRetiredToken    Kind = "retired_token"    // it was replaced a moment ago
+	EventReusedToken     Kind = "reused_token"     // it was renewed, and is past its grace: a copy, perhaps
 	EventAmbiguous       Kind = "ambiguous_tokens" // two live sessions on one request
 	EventCSRFRejected    Kind = "csrf_rejected"
 	EventCrossOrigin     Kind = "cross_origin"

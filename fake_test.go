@@ -115,7 +115,7 @@ func (f *fakeStore) Apply(ctx context.Context, id satra.ID, c *satra.Change) (sa
 		}
 	}
 	f.records[id] = next
-	if c.Return {
+	if c.Return || c.Refused != nil && next.Ended != nil {
 		result.Record = next
 	}
 	return result, nil
@@ -154,6 +154,10 @@ func commandOf(c *satra.Change) string {
 		return "signin"
 	case c.End != nil:
 		return "end"
+	case c.Renew != nil:
+		return "renew"
+	case c.Refused != nil:
+		return "refuse"
 	case len(c.Set)+len(c.Delete) > 0:
 		return "set"
 	}

@@ -46,6 +46,7 @@ func (s *state) begin() error {
 		FirstDevice: device, LastDevice: device,
 	}
 	s.standing, s.fresh, s.touch = live, true, false
+	s.renew, s.firstShown = renewNothing, false
 	return nil
 }
 
@@ -186,6 +187,7 @@ func SignOut(ctx context.Context) error {
 // forget makes the request one without a session, and the browser with it.
 func (s *state) forget() {
 	s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.sticky = absent, nil, nil, false, false, nil, nil
+	s.renew, s.firstShown = renewNothing, false
 	s.clear = true
 	if s.cookie = ""; s.mayChangeCookie() {
 		s.cookie = s.m.deleteCookie()

@@ -29,6 +29,16 @@ type Options struct {
 	RememberIdle     time.Duration
 	RememberLifetime time.Duration
 
+	// RenewAfter renews the secret of a signed-in session once it is that old, in
+	// a response that can carry the new one: a copy of the cookie that lies still
+	// becomes worthless, and tells of itself when it is used. At least 2
+	// minutes; 30 minutes is a good choice. Default [Never].
+	RenewAfter time.Duration
+
+	// RenewKeep is how many renewed secrets a session remembers, so that their
+	// use is found out. Default 4; at most 100.
+	RenewKeep int
+
 	// SessionLimit is how many sessions a principal may have at once. Default
 	// 10; [Unlimited] is no limit.
 	SessionLimit int
@@ -134,6 +144,7 @@ func (o *Options) withDefaults() (Options, error) {
 		duration("Tombstone", &v.Tombstone, defaultTombstone),
 		duration("RememberIdle", &v.RememberIdle, defaultRememberIdle),
 		duration("RememberLifetime", &v.RememberLifetime, defaultRememberLifetime),
+		v.renewal(),
 		v.DailyEnd.check(),
 		v.limits(),
 	}
@@ -161,6 +172,24 @@ func (o *Options) withDefaults() (Options, error) {
 		return Options{}, err
 	}
 	return v, nil
+}
+
+// renewal sets and checks the renewal by age.
+func (o *Options) renewal() error {
+	var errs []error
+	if o.RenewAfter == 0 {
+		o.RenewAfter = Never
+	}
+	if o.RenewAfter != Never && o.RenewAfter < minRenewAfter {
+		errs = append(errs, fmt.Errorf("satra: Options.RenewAfter: %v; want at least %v, or satra.Never", o.RenewAfter, minRenewAfter))
+	}
+	if o.RenewKeep == 0 {
+		o.RenewKeep = defaultRenewed
+	}
+	if o.RenewKeep < 1 || o.RenewKeep > 100 {
+		errs = append(errs, fmt.Errorf("satra: Options.RenewKeep: %d is not between 1 and 100", o.RenewKeep))
+	}
+	return errors.Join(errs...)
 }
 
 // limits sets and checks the limit of sessions.

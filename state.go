@@ -21,6 +21,7 @@ const (
 	live                     // rec is the session
 	over                     // end says how it ended
 	retired                  // its secret was replaced a moment ago by a sign-in
+	stale                    // its secret was renewed, and is past its grace
 	unusable                 // err says why
 )
 
@@ -67,7 +68,10 @@ type state struct {
 	token  token       // fresh: what the cookie will hold
 	writes []write
 	touch  bool      // last-seen waits to be written
+	renew  renewal   // what the response has to do about the secret
 	seen   time.Time // what this request has written of it
+
+	firstShown bool // the secret was shown for the first time since a renewal: waits to be written
 
 	cookie   string // the Set-Cookie line of what has acted, or ""
 	clear    bool   // the browser is to clear what it keeps of the site
@@ -172,7 +176,7 @@ func (s *state) loadOld() error {
 	switch s.standing {
 	case over:
 		return s.end
-	case retired:
+	case retired, stale:
 		return ErrRetry
 	case unusable:
 		return s.err
@@ -222,6 +226,7 @@ func (s *state) judge(p presented, rec *Record, now time.Time) {
 	end := rec.Over(now)
 	current := rec.Secret.Equal(p.hash)
 	former := rec.retiredBy(p.hash)
+	renewed := former != nil && former.Seed == nil
 	switch {
 	case !current && former == nil:
 		s.note(Event{Kind: EventUnknownToken, Session: p.id})
@@ -230,15 +235,28 @@ func (s *state) judge(p presented, rec *Record, now time.Time) {
 			s.standing, s.end = over, &EndedError{Session: rec.ID, End: *end, Idle: rec.Idle}
 			s.note(Event{Kind: EventShownOver, Session: rec.ID, Principal: rec.Principal, Reason: end.Reason})
 		}
-	case current && s.standing == live:
+	case current || renewed && former == rec.predecessor() && former.works(now):
+		s.found(rec, former, now)
+	case renewed:
+		s.refuse(rec, former, now)
+	case now.Sub(former.At) <= RetiredFor && s.standing != live:
+		s.standing, s.seed = retired, *former.Seed
+		s.note(Event{Kind: EventRetiredToken, Session: rec.ID, Principal: rec.Principal})
+	}
+}
+
+// found takes in a live session, by its secret or the one that was renewed
+// (former). Two sessions are one too many.
+func (s *state) found(rec *Record, former *Retired, now time.Time) {
+	switch {
+	case s.standing == live && s.rec.ID != rec.ID:
 		s.note(Event{Kind: EventAmbiguous, Session: rec.ID, Principal: rec.Principal})
 		s.rec = nil
 		s.fail(ErrAmbiguous)
-	case current:
+	case s.standing == live && former != nil: // the present secret came as well
+	default:
 		s.standing, s.rec = live, rec
-	case former.Seed != nil && now.Sub(former.At) <= RetiredFor && s.standing != live:
-		s.standing, s.seed = retired, *former.Seed
-		s.note(Event{Kind: EventRetiredToken, Session: rec.ID, Principal: rec.Principal})
+		s.weighSecret(rec, former, now)
 	}
 }
 
