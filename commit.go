@@ -237,7 +237,7 @@ func (s *state) ended(rec *Record) error {
 
 // writeHeaders adds what the session has to say to the response.
 func (s *state) writeHeaders() {
-	if s.standing == unseen {
+	if s.standing == unseen && !s.tells {
 		return
 	}
 	h := s.w.under.Header()
@@ -247,7 +247,7 @@ func (s *state) writeHeaders() {
 	} else if !slices.ContainsFunc(h["Vary"], variesByCookie) {
 		h.Add("Vary", "Cookie")
 	}
-	if s.cookie != "" || len(h["Cache-Control"]) == 0 {
+	if s.cookie != "" || s.tells || len(h["Cache-Control"]) == 0 {
 		h["Cache-Control"] = s.lines[1:2:2]
 	}
 	if s.cookie != "" {

@@ -13,7 +13,7 @@ import (
 // returns the [EndedError] and begins nothing: whoever is told why first, by
 // [WriteError], begins again with the next request.
 //
-// Errors: [EndedError], [ErrRetry], [ErrElsewhere], [ErrCommitted],
+// Errors: [EndedError], [ErrRetry], [ErrElsewhere], [ErrBearer], [ErrCommitted],
 // [ErrAmbiguous], [ErrUnavailable].
 func Start(ctx context.Context) error {
 	s := mustState(ctx)
@@ -35,19 +35,24 @@ func (s *state) begin() error {
 	if err := s.mayIssue(); err != nil {
 		return err
 	}
-	now := s.m.now()
-	device := deviceOf(s.r)
+	s.rec = s.newRecord()
+	s.token = newToken(s.rec.ID)
+	s.rec.Secret = s.token.hash()
+	s.standing, s.fresh, s.touch = live, true, false
+	s.renew, s.firstShown = renewNothing, false
+	return nil
+}
+
+// newRecord is a record that begins now, anonymous. Its secret is nobody's.
+func (s *state) newRecord() *Record {
+	now, device := s.m.now(), deviceOf(s.r)
 	id := newID()
-	s.token = newToken(id)
-	s.rec = &Record{
-		ID: id, Secret: s.token.hash(), Seed: newSeed(), Generation: 1, Version: 1,
+	return &Record{
+		ID: id, Secret: newToken(id).hash(), Seed: newSeed(), Generation: 1, Version: 1,
 		Created: now, Begun: now, Seen: now,
 		Idle: s.m.options.IdleTimeout, Lifetime: s.m.options.Lifetime, NotAfter: s.m.options.DailyEnd.Next(now),
 		FirstDevice: device, LastDevice: device,
 	}
-	s.standing, s.fresh, s.touch = live, true, false
-	s.renew, s.firstShown = renewNothing, false
-	return nil
 }
 
 // mayIssue reports whether the response can still carry a new cookie.
@@ -55,6 +60,8 @@ func (s *state) mayIssue() error {
 	switch {
 	case s.phase == committed:
 		return ErrCommitted
+	case s.bearer:
+		return ErrBearer
 	case !s.mayChangeCookie():
 		return ErrElsewhere
 	}
@@ -188,7 +195,7 @@ func SignOut(ctx context.Context) error {
 func (s *state) forget() {
 	s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.sticky = absent, nil, nil, false, false, nil, nil
 	s.renew, s.firstShown = renewNothing, false
-	s.clear = true
+	s.clear = !s.bearer
 	if s.cookie = ""; s.mayChangeCookie() {
 		s.cookie = s.m.deleteCookie()
 	}

@@ -57,6 +57,10 @@ type Options struct {
 	// host can plant one. It is for development on the loopback interface.
 	InsecureCookie bool
 
+	// Bearer accepts tokens in the Authorization header, those that
+	// [Attempt.IssueToken] gives to programs. Default: they are ignored.
+	Bearer bool
+
 	// SameSite is http.SameSiteLaxMode by default; http.SameSiteStrictMode is
 	// the other choice: a link from elsewhere then arrives without a session, so
 	// that a page which begins one for every visitor replaces the user's.

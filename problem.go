@@ -117,6 +117,8 @@ func ProblemOf(err error) *Problem {
 		return &Problem{Status: 404, Code: CodeNotFound, Message: "There is no such session."}
 	case errors.Is(err, ErrAmbiguous):
 		return &Problem{Status: 400, Code: CodeBadRequest, Message: "The request shows two sessions. Please delete this site's cookies."}
+	case errors.Is(err, ErrBearer):
+		return &Problem{Status: 400, Code: CodeBadRequest, Message: "This is for browsers: a request with a bearer token has no cookie to set."}
 	case errors.Is(err, ErrElsewhere):
 		return &Problem{Status: 403, Code: CodeCrossOrigin, Message: "The request came from another site."}
 	case errors.Is(err, ErrStale):

@@ -94,6 +94,9 @@ func (s *state) refuse(rec *Record, former *Retired, now time.Time) {
 	if s.standing != live {
 		s.standing = stale
 	}
+	if s.freshness != Fresh {
+		return // looked for again, as it stands
+	}
 	limit := refusals
 	if !sameBrowser(s.r.UserAgent(), rec.LastDevice.UserAgent) {
 		limit = 1

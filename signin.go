@@ -65,8 +65,8 @@ func (a Attempt) Remembered() Attempt {
 //
 // Errors: [ErrEpoch] if all sessions of the principal were ended meanwhile, or
 // more than an hour has passed;
-// [ErrDisabled], [ErrLimit], [ErrElsewhere], [ErrCommitted], [ErrUnavailable],
-// and that of [Options.Before].
+// [ErrDisabled], [ErrLimit], [ErrElsewhere], [ErrBearer], [ErrCommitted],
+// [ErrUnavailable], and that of [Options.Before].
 func (a Attempt) Complete(ctx context.Context, method string) error {
 	if a.principal == "" {
 		panic("satra: Complete of an Attempt that BeginSignIn did not return")
@@ -154,6 +154,11 @@ func (s *state) signInAnew(a Attempt, method string) error {
 // bind applies the sign-in to s.rec, which the store has.
 func (s *state) bind(a Attempt, method string) error {
 	t := newToken(s.rec.ID)
+	return s.rebind(t, s.binding(a, method, t), EventSignedIn)
+}
+
+// binding is the sign-in of an attempt.
+func (s *state) binding(a Attempt, method string, t token) *Binding {
 	b := &Binding{
 		Principal: a.principal, Method: method, Epoch: a.epoch,
 		Secret: t.hash(), Seed: newSeed(), Keep: s.m.survivingNames, Persistent: a.remember,
@@ -162,27 +167,31 @@ func (s *state) bind(a Attempt, method string) error {
 		b.Limit, b.EndOldest = limit, s.m.options.AtLimit == EndOldest
 		b.LimitEnd = End{At: s.m.now(), Reason: ReasonLimit, Actor: a.principal}
 	}
-	return s.rebind(t, b, EventSignedIn)
+	return b
 }
 
-// rebind applies a sign-in or a fresh proof, with the limits that the session has
-// from then on.
-func (s *state) rebind(t token, b *Binding, kind Kind) error {
+// signInChange is a sign-in or a fresh proof, with the limits in time that the
+// session has from then on.
+func (s *state) signInChange(rec *Record, b *Binding) *Change {
 	idle, lifetime := s.m.options.IdleTimeout, s.m.options.Lifetime
 	if b.Persistent {
 		idle, lifetime = s.m.options.RememberIdle, s.m.options.RememberLifetime
 	}
-	c := &Change{SignIn: b, Return: true, NotAfter: s.m.options.DailyEnd.Next(s.m.now())}
-	if s.rec.Idle != idle {
+	now := s.m.now()
+	c := &Change{At: now, SignIn: b, Return: true, NotAfter: s.m.options.DailyEnd.Next(now)}
+	if rec.Idle != idle {
 		c.Idle = idle
 	}
-	if s.rec.Lifetime != lifetime {
+	if rec.Lifetime != lifetime {
 		c.Lifetime = lifetime
 	}
-	result, err := s.apply(c)
-	for _, ended := range result.Ended {
-		s.note(Event{Kind: EventEnded, Session: ended.ID, Principal: b.Principal, Reason: ended.End.Reason, Actor: ended.End.Actor})
-	}
+	return c
+}
+
+// rebind applies a sign-in or a fresh proof to s.rec.
+func (s *state) rebind(t token, b *Binding, kind Kind) error {
+	result, err := s.apply(s.signInChange(s.rec, b))
+	s.noteLimit(result, b.Principal)
 	if err != nil {
 		return err
 	}
@@ -190,6 +199,13 @@ func (s *state) rebind(t token, b *Binding, kind Kind) error {
 	s.m.streams.signedIn(s.rec)
 	s.note(Event{Kind: kind})
 	return nil
+}
+
+// noteLimit reports the sessions that a sign-in has ended.
+func (s *state) noteLimit(result Result, principal string) {
+	for _, ended := range result.Ended {
+		s.note(Event{Kind: EventEnded, Session: ended.ID, Principal: principal, Reason: ended.End.Reason, Actor: ended.End.Actor})
+	}
 }
 
 // abandon ends the record of a sign-in that was refused. If that fails, the
@@ -222,8 +238,8 @@ func (s *state) endReplaced(former *Record) {
 // values stay.
 //
 // Errors: [ErrNoSession] unless somebody is signed in, [EndedError],
-// [ErrRetry], [ErrElsewhere], [ErrCommitted], [ErrUnavailable], and that of
-// [Options.Before].
+// [ErrRetry], [ErrElsewhere], [ErrBearer], [ErrCommitted], [ErrUnavailable], and
+// that of [Options.Before].
 func Reauthenticate(ctx context.Context, method string) error {
 	s := mustState(ctx)
 	act, err := s.ownAct(EventReauthenticated, "")

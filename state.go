@@ -57,8 +57,12 @@ type state struct {
 	use        CookieUse
 	useGiven   bool
 	background bool
-	cacheable  bool // the session may be read from a cache
-	old        bool // live: and it was
+	cacheable  bool      // the session may be read from a cache
+	old        bool      // live: and it was
+	bearer     bool      // the request carries a bearer token, and so has no cookie
+	tells      bool      // the response tells a token: nobody may keep it
+	freshness  Freshness // of the look-up
+	looked     time.Time // when the session was found
 
 	rec    *Record     // live: the record as this request knows it
 	fresh  bool        // live: the store does not have it yet
@@ -150,6 +154,9 @@ func (s *state) cookieUse() CookieUse {
 
 // mayChangeCookie reports whether the response may set or delete the cookie.
 func (s *state) mayChangeCookie() bool {
+	if s.bearer || len(s.r.Header["Authorization"]) > 0 && HasBearerToken(s.r) {
+		return false
+	}
 	switch s.cookieUse() {
 	case CookieTrusted:
 		return true
@@ -184,8 +191,7 @@ func (s *state) loadOld() error {
 	return nil
 }
 
-// look judges the cookies that came: three at the most, so that a header full
-// of them costs three look-ups and not a hundred.
+// look judges the tokens that came, in the cache first if that is good enough.
 func (s *state) look() {
 	if s.cookieUse() == CookieIgnored {
 		s.standing = absent
@@ -196,27 +202,37 @@ func (s *state) look() {
 	}
 }
 
+// lookUp judges a bearer token alone, or three cookies at the most, so that a
+// header full of them costs three look-ups and not a hundred.
 func (s *state) lookUp(f Freshness) {
-	s.standing = absent
-	var now time.Time
-	var shown [3]presented
-	for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
-		rec, err := s.m.store.Find(s, p.id, f)
-		now = s.m.now()
-		switch {
-		case err == nil:
-			s.judge(p, rec, now)
-		case errors.Is(err, ErrNotFound):
-			s.note(Event{Kind: EventUnknownToken, Session: p.id})
-		default:
-			s.fail(storeError(err))
-		}
-		if s.standing == unusable {
-			return
+	s.standing, s.freshness = absent, f
+	if len(s.r.Header["Authorization"]) == 0 || !s.lookBearer() {
+		var shown [3]presented
+		for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
+			s.find(p)
+			if s.standing == unusable {
+				return
+			}
 		}
 	}
 	if s.standing == live && s.isActivity() {
-		s.touch = touchDue(s.rec.Seen, now, s.rec.Idle)
+		s.touch = touchDue(s.rec.Seen, s.looked, s.rec.Idle)
+	}
+}
+
+// find asks the store for the record of a token.
+func (s *state) find(p presented) {
+	rec, err := s.m.store.Find(s, p.id, s.freshness)
+	s.looked = s.m.now()
+	switch {
+	case err == nil && (rec.Transport == TransportBearer) != s.bearer:
+		s.note(Event{Kind: EventUnknownToken, Session: p.id, Detail: "by another transport"})
+	case err == nil:
+		s.judge(p, rec, s.looked)
+	case errors.Is(err, ErrNotFound):
+		s.note(Event{Kind: EventUnknownToken, Session: p.id})
+	default:
+		s.fail(storeError(err))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 // Facts are all that the decision asks of a request.
 type facts struct {
 	exempt, ownProof bool   // its route is on a list
+	bearer           bool   // it carries one of our tokens in its Authorization header
 	handshake        bool   // it asks for a WebSocket
 	safe             bool   // its method changes nothing
 	site             site   // its Sec-Fetch-Site header
@@ -39,6 +40,7 @@ type row string
 
 const (
 	rowExempt    row = "0"
+	rowBearer    row = "0a"
 	rowOwnProof  row = "0b"
 	rowHandshake row = "1"
 	rowSafe      row = "2"
@@ -55,6 +57,10 @@ func decide(f facts) verdict {
 	switch {
 	case f.exempt:
 		return verdict{row: rowExempt, use: satra.CookieIgnored}
+	// No page can make a browser send this header, and the cookies of a request
+	// that has it are ignored.
+	case f.bearer:
+		return verdict{row: rowBearer}
 	case f.ownProof:
 		return verdict{row: rowOwnProof}
 
@@ -100,6 +106,7 @@ func (p *Protection) facts(r *http.Request) facts {
 	at := routeOf(r)
 	f := facts{
 		exempt:    p.exempt[at],
+		bearer:    len(r.Header["Authorization"]) > 0 && satra.HasBearerToken(r),
 		ownProof:  p.ownProof[at],
 		handshake: isHandshake(r.Header),
 		safe:      satra.SafeMethod(r.Method) || r.Method == http.MethodConnect && len(r.Header[":protocol"]) > 0,
