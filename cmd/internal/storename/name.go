@@ -9,7 +9,9 @@ import (
 )
 
 // Right tells what a right name looks like.
-const Right = "sqlite, sqlite:./data/sessions.db, memory, redis://user:password@localhost:6379/0, rediss://… for TLS or postgres://user:password@localhost:5432/app"
+const Right = "sqlite, sqlite:./data/sessions.db, memory, redis://user:password@localhost:6379/0, " +
+	"redis+cluster://user:password@10.0.0.1:6379,10.0.0.2:6379, redis+sentinel://user:password@10.0.0.1:26379,10.0.0.2:26379/mymaster, " +
+	"rediss… for TLS or postgres://user:password@localhost:5432/app"
 
 // A Name says which store is meant.
 type Name struct {
@@ -34,7 +36,7 @@ func Parse(text, dataDir string) (Name, error) {
 			return Name{Kind: scheme, Path: filepath.Join(dataDir, "sessions.db")}, nil
 		}
 		return parseFile(rest)
-	case "redis", "rediss":
+	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
 		return parseServer("redis", text, rest)
 	case "postgres", "postgresql":
 		return parseServer("postgres", text, rest)

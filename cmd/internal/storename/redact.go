@@ -11,6 +11,9 @@ var (
 	// it is no secret, and helps to find the mistake.
 	urlPassword = regexp.MustCompile(`(?s)(://[^:@/?#]*:).*@`)
 
+	// Where a port stands, if the @ and the host were forgotten.
+	portPassword = regexp.MustCompile(`(://[^:@/?#\[\s]*:)([^@/?#,\s]*[^@/?#,\s0-9][^@/?#,\s]*)`)
+
 	// In a query or a list of words, as database drivers take them.
 	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)=)[^&\s]*`)
 )
@@ -18,6 +21,10 @@ var (
 // Redact hides the passwords in a value, whatever it is: people put the address
 // of a database where a name is wanted.
 func Redact(value string) string {
-	value = urlPassword.ReplaceAllString(value, "${1}"+Redacted+"@")
+	if urlPassword.MatchString(value) {
+		value = urlPassword.ReplaceAllString(value, "${1}"+Redacted+"@")
+	} else {
+		value = portPassword.ReplaceAllString(value, "${1}"+Redacted)
+	}
 	return namedPassword.ReplaceAllString(value, "${1}"+Redacted)
 }
