@@ -82,15 +82,19 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return errors.Join(err, store.Close())
 	}
 	report(stdout, s, store, f.calendar, listener.Addr())
-	err = serve(ctx, listener, &http.Server{
+	server := &http.Server{
 		Handler:           site,
 		TLSConfig:         f.tls,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute, // an event stream sets its own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	})
+	}
+	// Shutdown waits for event streams, and only this ends them.
+	server.RegisterOnShutdown(func() { site.Close(context.WithoutCancel(ctx)) })
+	err = serve(ctx, listener, server)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	err = errors.Join(err, site.Close(closing), store.Close())

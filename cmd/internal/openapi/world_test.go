@@ -227,12 +227,13 @@ func (s *listener) event() bool {
 	return false
 }
 
-// until reads on until an event of that name has come.
+// until reads on until an event of that name has come, which is before the first
+// heartbeat.
 func (s *listener) until(name string) {
 	s.t.Helper()
 	for !strings.Contains(s.text.String(), "event: "+name+"\n") {
-		if !s.event() {
-			s.t.Fatalf("the stream ended without the event %s: %s", name, s.text.String())
+		if !s.event() || s.lines.Err() != nil || strings.HasSuffix(s.text.String(), "\n:\n\n") {
+			s.t.Fatalf("there is no event %s: %s", name, s.text.String())
 		}
 	}
 }
