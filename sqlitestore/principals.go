@@ -39,39 +39,21 @@ func (s *Store) Principal(ctx context.Context, name string) (satra.PrincipalStat
 }
 
 // EndAll ends the sessions of one principal in one transaction, or everybody's,
-// some hundreds at a time. The epoch is raised first.
+// some hundreds at a time. The epoch is raised first. What a crash leaves of an end
+// of everybody goes on by itself: see endings.go.
 func (s *Store) EndAll(ctx context.Context, e satra.Ending) ([]satra.Ended, error) {
+	if e.Everybody {
+		return s.endEverybody(ctx, e)
+	}
 	var ended []satra.Ended
-	if !e.Everybody {
-		err := s.do(ctx, "end all", func(t *tx) error {
-			ended = t.endAll(e)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		return ended, nil
+	err := s.do(ctx, "end all", func(t *tx) error {
+		ended = t.endAll(e)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	raise := true
-	for after := (satra.ID{}); ; {
-		var some []satra.Ended
-		var last satra.ID
-		err := s.do(ctx, "end everybody", func(t *tx) error {
-			if raise {
-				t.state.serial++
-				t.state.everybody = t.state.serial
-			}
-			some, last = t.endSome(e, after)
-			return nil
-		})
-		if err != nil {
-			return ended, err
-		}
-		if ended = append(ended, some...); last.IsZero() {
-			return ended, nil
-		}
-		after, raise = last, false
-	}
+	return ended, nil
 }
 
 // endAll raises the principal's epoch and ends its sessions.
@@ -87,19 +69,6 @@ func (t *tx) endAll(e satra.Ending) (ended []satra.Ended) {
 		ended = append(ended, t.endOne(id, e)...)
 	}
 	return ended
-}
-
-// endSome ends the next sessions of everybody, and returns the last that it has
-// looked at, or zero if there are no more.
-func (t *tx) endSome(e satra.Ending, after satra.ID) (ended []satra.Ended, last satra.ID) {
-	ids := t.ids(t.s.statements.everybody, after[:], e.At.UnixMicro(), chunk)
-	for _, id := range ids {
-		ended = append(ended, t.endOne(id, e)...)
-	}
-	if len(ids) == chunk {
-		last = ids[chunk-1]
-	}
-	return ended, last
 }
 
 // endOne ends a session that is not excepted, if it is live.

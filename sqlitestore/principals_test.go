@@ -69,11 +69,7 @@ func TestEpochsAreForgottenAfterADay(t *testing.T) {
 func TestEverybodyAndTheSweepGoThroughAll(t *testing.T) {
 	s := opened(t, newPath(t), patient())
 	const all = 2*chunk + 7
-	var creators sync.WaitGroup
-	for range all {
-		creators.Go(func() { created(t, s) })
-	}
-	creators.Wait()
+	manyCreated(t, s, all)
 	ended, err := s.EndAll(t.Context(), satra.Ending{At: t0, Everybody: true, End: satra.End{At: t0, Reason: satra.ReasonAdministrator}})
 	if err != nil || len(ended) != all {
 		t.Errorf("ended %d of %d, %v", len(ended), all, err)
@@ -139,6 +135,10 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 				t.Errorf("%s\nis run as %q, want %q and no sorting", query, plan, want)
 			}
 		}
+	}
+	const want = "SEARCH principals USING COVERING INDEX principals_disabled (name>?)"
+	if plan := explained(t, s, findDisabled, "alice", 10); plan != want {
+		t.Errorf("%s\nis run as %q, want %q", findDisabled, plan, want)
 	}
 }
 

@@ -65,6 +65,20 @@ var migrations = []migration{
 	UPDATE state SET serial = serial + 1;
 	CREATE INDEX sessions_anonymous_by_use ON sessions (seen) WHERE ended = 0 AND principal = x'';
 	CREATE INDEX sessions_ended_anonymous ON sessions (ended) WHERE ended > 0 AND principal = x''`, fill: fillSeen},
+
+	// What an ending of everybody has left to do, and who is disabled.
+	{schema: `CREATE TABLE endings (
+		epoch  INTEGER PRIMARY KEY,
+		at     INTEGER NOT NULL,
+		stays  BLOB NOT NULL,
+		end_at INTEGER NOT NULL,
+		reason BLOB NOT NULL,
+		actor  BLOB NOT NULL,
+		after  BLOB NOT NULL,
+		due    INTEGER NOT NULL
+	) STRICT;
+	ALTER TABLE state ADD COLUMN endings INTEGER NOT NULL DEFAULT 0;
+	CREATE INDEX principals_disabled ON principals (name) WHERE disabled = 1`},
 }
 
 // fillSeen copies the time of the last use of anonymous sessions to its column.

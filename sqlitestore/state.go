@@ -8,13 +8,15 @@ type state struct {
 	everybody uint64 // the epoch that all sessions were ended in last
 	forgotten uint64 // the greatest serial number of an end that is not in the file any more
 
+	endings int // of everybody that are under way, or were left by a process that stopped
+
 	// The records by kind, so that nobody ever has to count them.
 	records, anonymous, tombstones int
 }
 
 const (
-	getState = `SELECT serial, everybody, forgotten, records, anonymous, tombstones FROM state`
-	setState = `UPDATE state SET serial = ?, everybody = ?, forgotten = ?, records = ?, anonymous = ?, tombstones = ?`
+	getState = `SELECT serial, everybody, forgotten, endings, records, anonymous, tombstones FROM state`
+	setState = `UPDATE state SET serial = ?, everybody = ?, forgotten = ?, endings = ?, records = ?, anonymous = ?, tombstones = ?`
 )
 
 // unheard is the serial number of an end that was over when the record came here:
@@ -23,7 +25,7 @@ const unheard = 1
 
 // columns are where the columns of the state are read to, and written from.
 func (st *state) columns() []any {
-	return []any{&st.serial, &st.everybody, &st.forgotten, &st.records, &st.anonymous, &st.tombstones}
+	return []any{&st.serial, &st.everybody, &st.forgotten, &st.endings, &st.records, &st.anonymous, &st.tombstones}
 }
 
 // A kind says how a record counts.

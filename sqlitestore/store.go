@@ -36,9 +36,10 @@ type Store struct {
 	writerDB    *sql.DB
 	conn        *sql.Conn
 	statements  statements
-	dataVersion int64  // of the file, when the writer looked last
-	state       state  // of the file, at that dataVersion
-	heard       uint64 // the serial number of the last end that watchers were told of
+	dataVersion int64           // of the file, when the writer looked last
+	state       state           // of the file, at that dataVersion
+	heard       uint64          // the serial number of the last end that watchers were told of
+	taken       *endingUnderWay // from a process that has left it
 	flushed     time.Duration
 	maxBatch    int // changes in one transaction
 }

@@ -17,16 +17,17 @@ const flushEvery = time.Second
 
 // statements are the writer's, prepared once.
 type statements struct {
-	begin, commit, rollback        *sql.Stmt
-	dataVersion, state, setState   *sql.Stmt
-	find, put, putRecord, remove   *sql.Stmt
-	members, everybody             *sql.Stmt
-	principal, setPrincipal, ended *sql.Stmt
-	forget                         *sql.Stmt
-	over, leastUsed                *sql.Stmt
-	anonymousTombstones            *sql.Stmt
-	tombstones                     *sql.Stmt
-	all                            []*sql.Stmt
+	begin, commit, rollback                    *sql.Stmt
+	dataVersion, state, setState               *sql.Stmt
+	find, put, putRecord, remove               *sql.Stmt
+	members, everybody                         *sql.Stmt
+	principal, setPrincipal, ended             *sql.Stmt
+	forget                                     *sql.Stmt
+	over, leastUsed                            *sql.Stmt
+	anonymousTombstones                        *sql.Stmt
+	tombstones                                 *sql.Stmt
+	ending, addEnding, setEnding, removeEnding *sql.Stmt
+	all                                        []*sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -45,10 +46,14 @@ func (s *Store) prepare(ctx context.Context) error {
 			ON CONFLICT (id) DO UPDATE SET principal = excluded.principal, over = excluded.over,
 			ended = excluded.ended, seen = excluded.seen, record = excluded.record`: &st.put,
 		`UPDATE sessions SET record = ?2 WHERE id = ?1`: &st.putRecord,
-		findOver:                &st.over,
-		findLeastUsed:           &st.leastUsed,
-		findAnonymousTombstones: &st.anonymousTombstones,
-		findTombstones:          &st.tombstones,
+		addEnding:                             &st.addEnding,
+		setEnding:                             &st.setEnding,
+		getEnding:                             &st.ending,
+		`DELETE FROM endings WHERE epoch = ?`: &st.removeEnding,
+		findOver:                              &st.over,
+		findLeastUsed:                         &st.leastUsed,
+		findAnonymousTombstones:               &st.anonymousTombstones,
+		findTombstones:                        &st.tombstones,
 		`SELECT id FROM sessions WHERE principal = ? AND principal <> x'' AND ended = 0 AND over > ?`:      &st.members,
 		`SELECT id FROM sessions WHERE id > ? AND ended = 0 AND over > ? ORDER BY id LIMIT ?`:              &st.everybody,
 		`SELECT id, principal, record FROM sessions WHERE ended > ? AND ended <= ? ORDER BY ended LIMIT ?`: &st.ended,
@@ -82,6 +87,7 @@ func (s *Store) write() {
 			} else {
 				s.look(context.Background()) // if it fails, the cache is not used
 			}
+			s.goOnWithEndings()
 		case <-s.closing:
 			s.queue.close()
 			for s.writeSome() {
