@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// main makes the README's table from what "go test -bench" printed.
+// main makes tables from what "go test -bench" printed: the README's, or those of
+// the stores.
 func main() {
 	if err := table(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -30,7 +31,7 @@ var rows = []struct{ benchmark, what string }{
 }
 
 // A sample is what one package needed, one value a run.
-type sample struct{ cpu, allocs, writes []float64 }
+type sample struct{ cpu, server, clock, allocs, writes []float64 }
 
 func table(args []string, out io.Writer) error {
 	if len(args) != 1 {
@@ -56,6 +57,13 @@ func table(args []string, out io.Writer) error {
 			order[benchmark] = append(order[benchmark], subject)
 		}
 		samples[benchmark][subject].add(fields)
+	}
+	if stores, ok := samples["Stores"]; ok {
+		storeTables(out, stores, order["Stores"])
+		delete(samples, "Stores")
+	}
+	if len(samples) == 0 {
+		return lines.Err()
 	}
 	fmt.Fprintln(out, "| what | package | CPU time | allocations | Satra is |\n|---|---|---:|---:|---:|")
 	for _, row := range rows {
@@ -101,6 +109,10 @@ func (s *sample) add(fields []string) {
 		switch fields[i+1] {
 		case "cpu-ns/op":
 			s.cpu = append(s.cpu, v)
+		case "server-cpu-ns/op":
+			s.server = append(s.server, v)
+		case "ns/op":
+			s.clock = append(s.clock, v)
 		case "allocs/op":
 			s.allocs = append(s.allocs, v)
 		case "writes/100":

@@ -19,7 +19,7 @@ import (
 )
 
 func memorySubjects(tb testing.TB, text string) []storeSubject {
-	return []storeSubject{scsMemory(tb, text), satraOn(tb, satramem.New(nil), text)}
+	return []storeSubject{scsMemory(tb, text), satraOn(tb, satramem.New(nil), text, satra.Fresh)}
 }
 
 func sqliteSubjects(tb testing.TB, text string) []storeSubject {
@@ -28,7 +28,7 @@ func sqliteSubjects(tb testing.TB, text string) []storeSubject {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { s.Close() })
-	return []storeSubject{scsSQLite(tb, text), satraOn(tb, s, text)}
+	return []storeSubject{scsSQLite(tb, text), satraOn(tb, s, text, satra.Fresh)}
 }
 
 func satraRedis(tb testing.TB, url, text string) storeSubject {
@@ -37,7 +37,19 @@ func satraRedis(tb testing.TB, url, text string) storeSubject {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.Close)
-	return satraOn(tb, s, text)
+	return satraOn(tb, s, text, satra.Fresh)
+}
+
+// satraCached reads what may be a moment old, from the cache of redisstore.
+func satraCached(tb testing.TB, url, text string) storeSubject {
+	s, err := satraredis.Open(tb.Context(), url, &satraredis.Options{Prefix: rand.Text() + ":", Cache: 64 << 20})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	cached := satraOn(tb, s, text, satra.Cacheable)
+	cached.name = "satra, cached"
+	return cached
 }
 
 func postgresSubjects(tb testing.TB, url, text string) []storeSubject {
@@ -46,11 +58,11 @@ func postgresSubjects(tb testing.TB, url, text string) []storeSubject {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.Close)
-	return []storeSubject{scsPostgres(tb, url, text), satraOn(tb, s, text)}
+	return []storeSubject{scsPostgres(tb, url, text), satraOn(tb, s, text, satra.Fresh)}
 }
 
 // satraOn begins sessions by requests, as a browser would.
-func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
+func satraOn(tb testing.TB, store satra.Store, text string, f satra.Freshness) storeSubject {
 	m, err := satra.New(store, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -65,16 +77,20 @@ func satraOn(tb testing.TB, store satra.Store, text string) storeSubject {
 		ids[session] = satra.ID(b[:16])
 	}
 	generation := uint32(1)
+	var read http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got, err := value.Get(r.Context())
+		must(err)
+		useLength(got, text)
+	})
+	if f == satra.Cacheable {
+		read = satra.FromCache(read)
+	}
 	data := []byte(strconv.Quote(text)) // as JSON has it
 	return storeSubject{
 		name: "satra", requests: requests, write: write,
-		read: m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			got, err := value.Get(r.Context())
-			must(err)
-			useLength(got, text)
-		})),
+		read: m.Handler(read),
 		find: func(ctx context.Context, session int) error {
-			_, err := store.Find(ctx, ids[session], satra.Fresh)
+			_, err := store.Find(ctx, ids[session], f)
 			return err
 		},
 		commit: func(ctx context.Context, session int) error {

@@ -53,6 +53,7 @@ func redisSubjects(tb testing.TB, server *testserver.Redis, text string) []store
 		scsOn(tb, "scs/redigo", redisstore.New(pool), text),
 		scsOn(tb, "scs/go-redis", goredisstore.NewWithPrefix(client, "goredis:"), text),
 		satraRedis(tb, server.URL(), text),
+		satraCached(tb, server.URL(), text),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 	"unique"
 
@@ -15,7 +16,7 @@ import (
 const never = math.MaxInt64
 
 // An entry is a record in as little memory as it can be worked with: times in
-// microseconds, values in one block, devices and methods interned, and what
+// microseconds, values in one block, user agents and methods interned, and what
 // most sessions do not have out of line.
 type entry struct {
 	id              satra.ID
@@ -28,7 +29,8 @@ type entry struct {
 	idle, lifetime  time.Duration
 	principal       string
 	values          []byte // replaced as a whole, never changed
-	first, last     unique.Handle[satra.Device]
+	first           device
+	last            *device // nil: as first
 	method          unique.Handle[string]
 	rare            *rare
 	next, prev      *entry // of the same principal; the principals' lock guards them
@@ -44,6 +46,35 @@ type rare struct {
 	retired  []satra.Retired
 	ended    *satra.End
 	notAfter time.Time
+}
+
+// A device is what the record has of one. There are few browsers and many
+// addresses: together they would hardly ever be the same.
+type device struct {
+	userAgent unique.Handle[string]
+	addr      string
+}
+
+func (d *device) pack(v satra.Device) {
+	d.userAgent = unique.Make(v.UserAgent)
+	if d.addr != v.Addr {
+		d.addr = strings.Clone(v.Addr) // it may be a part of something large
+	}
+}
+
+func (d *device) unpack() satra.Device {
+	return satra.Device{UserAgent: d.userAgent.Value(), Addr: d.addr}
+}
+
+// packLast takes the last device in, if it is another than the first.
+func (e *entry) packLast(r *satra.Record) {
+	if r.LastDevice == r.FirstDevice {
+		e.last = nil
+		return
+	}
+	last := &device{}
+	last.pack(r.LastDevice)
+	e.last = last
 }
 
 func micros(t time.Time) int64 {
@@ -68,7 +99,9 @@ func (e *entry) pack(r *satra.Record) {
 	e.created, e.begun, e.seen, e.authAt = micros(r.Created), micros(r.Begun), micros(r.Seen), micros(r.AuthAt)
 	e.idle, e.lifetime = r.Idle, r.Lifetime
 	e.principal, e.persistent, e.transport = r.Principal, r.Persistent, r.Transport
-	e.first, e.last, e.method = unique.Make(r.FirstDevice), unique.Make(r.LastDevice), unique.Make(r.Method)
+	e.first.pack(r.FirstDevice)
+	e.packLast(r)
+	e.method = unique.Make(r.Method)
 	e.values = packValues(r.Values)
 	e.rare = nil
 	if len(r.Retired) > 0 || r.Ended != nil || !r.NotAfter.IsZero() {
@@ -98,7 +131,10 @@ func (e *entry) header(r *satra.Record) {
 	r.Created, r.Begun, r.Seen, r.AuthAt = instant(e.created), instant(e.begun), instant(e.seen), instant(e.authAt)
 	r.Idle, r.Lifetime = e.idle, e.lifetime
 	r.Principal, r.Persistent, r.Transport = e.principal, e.persistent, e.transport
-	r.FirstDevice, r.LastDevice, r.Method = e.first.Value(), e.last.Value(), e.method.Value()
+	r.FirstDevice, r.LastDevice, r.Method = e.first.unpack(), e.first.unpack(), e.method.Value()
+	if e.last != nil {
+		r.LastDevice = e.last.unpack()
+	}
 	if e.rare != nil {
 		r.Retired, r.Ended, r.NotAfter = e.rare.retired, e.rare.ended, e.rare.notAfter
 	}

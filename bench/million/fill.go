@@ -86,12 +86,12 @@ func (s ours) begin(ctx context.Context, f *filled, i int) error {
 	rand.Read(r.Secret[:])
 	rand.Read(r.Seed[:])
 	if err := s.Create(ctx, r); err != nil {
-		return fmt.Errorf("Create: %w", err)
+		return fmt.Errorf("creating: %w", err)
 	}
 	name := f.principal(i)
 	state, err := s.Principal(ctx, name)
 	if err != nil {
-		return fmt.Errorf("Principal: %w", err)
+		return fmt.Errorf("the principal: %w", err)
 	}
 	b := &satra.Binding{Principal: name, Method: "password", Epoch: state.Epoch}
 	rand.Read(b.Secret[:])

@@ -72,16 +72,16 @@ func measure(ctx context.Context, s subject, c config) (err error) {
 func look(ctx context.Context, f *filled) ([]string, error) {
 	p50, p99, longest, err := latencies(20_000, func() error { return f.store.find(ctx, f, mathrand.IntN(f.n)) })
 	if err != nil {
-		return nil, fmt.Errorf("Find: %w", err)
+		return nil, fmt.Errorf("finding: %w", err)
 	}
 	name := crowd
 	one, _, _, err := latencies(50, func() error { return f.store.list(ctx, &name) })
 	if err != nil {
-		return nil, fmt.Errorf("List of one: %w", err)
+		return nil, fmt.Errorf("listing one: %w", err)
 	}
 	all, _, _, err := latencies(50, func() error { return f.store.list(ctx, nil) })
 	if err != nil {
-		return nil, fmt.Errorf("List of all: %w", err)
+		return nil, fmt.Errorf("listing all: %w", err)
 	}
 	return []string{short(p50), short(p99), short(longest), short(one), short(all)}, nil
 }
@@ -201,7 +201,12 @@ func join(errs ...error) error {
 	return nil
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+func seconds(d time.Duration) string {
+	if d < 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
 
 // short is a duration in the unit that fits it.
 func short(d time.Duration) string {
