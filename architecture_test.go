@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"clientip":   {""},
 	"csrf":       {""},
 	"memstore":   {""},
+	"ratelimit":  {""},
 	"seal":       {""},
 	"client":     {},
 	"storetest":  {""},
