@@ -44,4 +44,9 @@
 // reaches its lifetime, whichever comes first. Both are computed by a pure
 // function, from times that the store's clock gave. What counts as use is
 // [Options.Activity].
+//
+// # Streams
+//
+// A response that stays open ends with its session if it goes by the context of
+// [WhileLive]. [Manager.Close] ends what is open.
 package satra
