@@ -116,15 +116,15 @@ func (s *Store) Find(ctx context.Context, id satra.ID, f satra.Freshness) (*satr
 
 // get returns a record and its bytes.
 func (s *Store) get(ctx context.Context, id satra.ID) (string, *unpacked, error) {
-	text, err := s.client.Do(ctx, s.client.B().Get().Key(s.recordKey(id)).Build()).ToString()
+	b, err := s.client.Do(ctx, s.client.B().Get().Key(s.recordKey(id)).Build()).AsBytes()
 	if rueidis.IsRedisNil(err) {
 		return "", nil, satra.ErrNotFound
 	}
 	if err != nil {
 		return "", nil, fault(ctx, err)
 	}
-	u, err := unpack(id, []byte(text))
-	return text, u, err
+	u, err := unpack(id, b)
+	return rueidis.BinaryString(b), u, err // the same bytes: nobody changes them
 }
 
 // Apply does all of c or nothing.
