@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"strings"
 	"sync"
@@ -339,6 +340,25 @@ func (k *kit) bytes() int {
 	return bytes
 }
 
+func TestTheCacheReadsByTheWayThatTheStoreTakes(t *testing.T) {
+	secure := testserver.NewRedisTLS(t, true)
+	server := secure.StartRedis("--requirepass", "hunter2")
+	url := "rediss://:hunter2@" + server.Addr() + "/3"
+	config := &tls.Config{RootCAs: secure.Authority, Certificates: []tls.Certificate{secure.Client}, MinVersion: tls.VersionTLS12}
+	k := newCacheKit(t, url, Options{TLS: config})
+	other := k.node()
+	id := k.create(nil)
+	k.keep(id)
+	other.end(id)
+	k.heard()
+	if r := k.cached(id); r.Ended == nil {
+		t.Error("another node's end was not told of")
+	}
+	if _, err := Open(t.Context(), url, &Options{Cache: 1 << 20}); !errors.Is(err, satra.ErrUnavailable) {
+		t.Errorf("without the authority: got error %v, want ErrUnavailable", err)
+	}
+}
+
 func TestTheCacheIsRefusedWhereTheServerCannot(t *testing.T) {
 	server := testserver.StartRedis(t, false)
 	k := newKit(t, server)
@@ -346,6 +366,16 @@ func TestTheCacheIsRefusedWhereTheServerCannot(t *testing.T) {
 	_, err := Open(t.Context(), "redis://app:pass@"+server.Addr(), &Options{Cache: 1 << 20})
 	if err == nil || !strings.Contains(err.Error(), "Options.Cache") || !strings.Contains(err.Error(), "CLIENT TRACKING") {
 		t.Errorf("a user that may not: got error %v, want it to name Options.Cache and CLIENT TRACKING", err)
+	}
+	cluster := testserver.StartRedisCluster(t, testserver.RedisClusterOptions{})
+	_, err = Open(t.Context(), cluster.URLs()[0], &Options{Cache: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "Options.Cache") || !strings.Contains(err.Error(), "cluster") {
+		t.Errorf("on a Cluster: got error %v, want it to name Options.Cache and the Cluster", err)
+	}
+	watched := testserver.StartRedisSentinel(t, "main")
+	_, err = Open(t.Context(), "redis+sentinel://"+watched.Addr()+"/main", &Options{Cache: 1 << 20})
+	if err == nil || !strings.Contains(err.Error(), "Options.Cache") || !strings.Contains(err.Error(), "sentinel") {
+		t.Errorf("behind a Sentinel: got error %v, want it to name Options.Cache and the Sentinel", err)
 	}
 	for _, bytes := range []int{-1, 1, 1<<20 - 1, 1<<30 + 1} {
 		if _, err := (&Options{Cache: bytes}).withDefaults(); err == nil || !strings.Contains(err.Error(), "Options.Cache") {

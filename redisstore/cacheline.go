@@ -45,8 +45,8 @@ func (c *cache) usable(now time.Time) *line {
 // openCache makes the first line, and so finds out whether the server can.
 func (s *Store) openCache(ctx context.Context) error {
 	if mode := s.client.Mode(); mode != rueidis.ClientModeStandalone {
-		return fmt.Errorf("redisstore: Options.Cache: there is none on a %s, where a session's server changes and the new one "+
-			"does not know what the old one was asked; leave it 0", mode)
+		return fmt.Errorf("redisstore: Options.Cache: there is none with a %s: a session moves to another server, which does not "+
+			"know who has read it; leave it 0", mode)
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

@@ -190,6 +190,23 @@ func TestALostLineTakesTheCacheAlong(t *testing.T) {
 	}
 }
 
+func TestWithoutALineNothingIsHeld(t *testing.T) {
+	way := testserver.StartRedis(t, false).Line()
+	k := newCacheKit(t, way.URL(), Options{Timeout: 300 * time.Millisecond})
+	id := k.create(nil)
+	k.keep(id)
+	way.Cut()
+	for k.cache.line.Load() != nil || k.slots() > 0 {
+		runtime.Gosched()
+	}
+	if _, err := k.Find(t.Context(), id, satra.Cacheable); !errors.Is(err, satra.ErrUnavailable) {
+		t.Errorf("the server is down, and the session was in the cache: got error %v, want ErrUnavailable", err)
+	}
+	way.Mend()
+	k.awaitLine()
+	k.keep(id)
+}
+
 // on sends a command on the line, and returns the answer as text.
 func (k *kit) on(l *line, name string, args ...string) string {
 	k.Helper()
@@ -238,6 +255,10 @@ func TestAConnectionThatIsMadeAnewIsNoticed(t *testing.T) {
 	id := k.create(nil)
 	k.keep(id)
 	before, first := k.cache.dials.Load(), k.cache.line.Load()
+	asleep := newCache(1<<20, time.Now)
+	if asleep.dialed(); asleep.dials.Load() != 1 || len(asleep.wake) != 1 {
+		t.Error("a new connection wakes nobody")
+	}
 	line.Drop()
 	if k.comesBack(id); k.cache.dials.Load() == before {
 		t.Error("the store has made a connection, and the cache does not know")

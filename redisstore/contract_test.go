@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"crypto/rand"
+	"os"
 	"testing"
 	"time"
 
@@ -65,7 +66,11 @@ func TestContract(t *testing.T) {
 
 func TestContractWithTheCache(t *testing.T) {
 	w := &world{server: testserver.StartRedis(t, true), cache: 32 << 20, opened: map[satra.Store]*node{}}
-	storetest.Run(t, w.harness())
+	h := w.harness()
+	if os.Getenv("SATRA_LONG") == "" {
+		h.Rounds = 10
+	}
+	storetest.Run(t, h)
 }
 
 func BenchmarkContract(b *testing.B) {

@@ -32,6 +32,21 @@
 // import is two commands, and four when its principal has one session more by it. A
 // page of the disabled principals is one command for each shard, sent together.
 //
+// # The read cache
+//
+// [Options.Cache] keeps records that were read lately, for routes that are declared
+// by [satra.FromCache]. They are read on a connection of their own, on which the
+// server tells of every change to them (CLIENT TRACKING), and go when it does; when
+// that connection is lost, all go. A record is used while it is at most a second old
+// and the server was heard on the connection within the last second. So a cached
+// find may tell what was true a second ago, if the line is silent, and a few
+// milliseconds ago if it is not; what this store itself has changed, or has found
+// since, it tells at once. An unknown session is never kept.
+//
+// A connection that is made anew may lead to another server, behind an address that
+// moved: then the cache rests until a write by that connection was told of on the
+// line. The server remembers who has read what, up to its tracking-table-max-keys.
+//
 // # How long it is kept
 //
 // A session that is over goes [Options.Retention] later, by the server's own

@@ -43,9 +43,8 @@ type Options struct {
 	// old. 1 MiB to 1 GiB; a record that takes more than a sixteenth of it is not
 	// kept. A record from the cache is never older than a second, nor than what
 	// this store itself has written or read; the server tells of a change within
-	// milliseconds. It takes one primary, RESP3 and CLIENT TRACKING, or Open
-	// refuses it; on a Cluster and with a Sentinel there is none. Default 0: no
-	// cache.
+	// milliseconds. It takes one primary, neither a Cluster nor behind Sentinels,
+	// and RESP3 with CLIENT TRACKING, or Open refuses it. Default 0: no cache.
 	Cache int
 
 	// TLS is used with rediss://. Default: the system's certificates, TLS 1.2
