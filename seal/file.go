@@ -71,7 +71,7 @@ func RetireKey(path string, id KeyID, now time.Time) error {
 			return nil, fmt.Errorf("seal: %s: key %s is retired already", path, id)
 		}
 		doc.entries[i].secret = material{}
-		doc.entries[i].info.RetiredAt = inSeconds(now)
+		doc.entries[i].info.RetiredAt = short(now)
 		if _, ok := Sealing(doc.infos(), now); !ok {
 			return nil, ErrLastKey
 		}
@@ -99,13 +99,20 @@ func newEntry(doc *document, now time.Time, activeIn time.Duration) entry {
 			break
 		}
 	}
-	e.info.Created = inSeconds(now)
-	e.info.ActiveFrom = inSeconds(now.Add(activeIn))
+	e.info.Created = short(now)
+	e.info.ActiveFrom = short(now.Add(activeIn))
+	if doc != nil { // of two that become active together, the one made last is the newer
+		for _, o := range doc.entries {
+			if !e.info.Created.After(o.info.Created) {
+				e.info.Created = o.info.Created.Add(time.Millisecond)
+			}
+		}
+	}
 	return e
 }
 
-// inSeconds is the whole second at or before an instant, in UTC.
-func inSeconds(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
+// short is an instant as it is written to a file.
+func short(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
 
 func readFile(path string) (*document, error) {
 	text, err := File(path).Keys(context.Background())

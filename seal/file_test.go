@@ -99,6 +99,20 @@ func TestKeysAreAddedAndRetired(t *testing.T) {
 	}
 }
 
+func TestOfKeysMadeAtOneInstantTheLastIsTheNewest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	for range 20 {
+		added, err := AddKey(path, t0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := FileKeys(path)
+		if newest, ok := Sealing(keys, t0); !ok || err != nil || newest != added {
+			t.Fatalf("after key %s was added, %s seals: %v", added.ID, newest.ID, err)
+		}
+	}
+}
+
 func TestManyKeysAreAddedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	var all sync.WaitGroup

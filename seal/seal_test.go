@@ -342,3 +342,28 @@ func TestTheRoomForValues(t *testing.T) {
 		t.Error("New took no ring")
 	}
 }
+
+func TestARecordTellsWhichKeysItUses(t *testing.T) {
+	under, v := memstore.New(nil), newVault(1)
+	n := newNode(t, under, v.ring(t), nil)
+	r := n.create(record("a", `1`))
+	if keys, plain := Uses(n.stored(r.ID)); len(keys) != 1 || keys[0][0] != 1 || plain {
+		t.Errorf("sealed with one key: got %v, %v", keys, plain)
+	}
+	w := newVault(2)
+	newNode(t, under, w.ring(t), nil).set(r.ID, "b", `2`)
+	if keys, plain := Uses(n.stored(r.ID)); len(keys) != 2 || plain {
+		t.Errorf("sealed with two keys: got %v, %v", keys, plain)
+	}
+	if keys, plain := Uses(record()); len(keys) != 0 || !plain {
+		t.Errorf("a seed that is not sealed: got %v, %v", keys, plain)
+	}
+	half := n.moved(r.ID)
+	half.Values[0].Data = []byte(`1`)
+	if keys, plain := Uses(half); len(keys) != 2 || !plain {
+		t.Errorf("sealed in part: got %v, %v", keys, plain)
+	}
+	if keys, plain := Uses(&satra.Record{}); len(keys) != 0 || plain {
+		t.Errorf("nothing: got %v, %v", keys, plain)
+	}
+}

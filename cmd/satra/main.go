@@ -2,9 +2,11 @@
 //
 //	satra store check redis://localhost:6379/0
 //	satra store copy sqlite:./data/sessions.db postgres://app@localhost/app
+//	satra keys new -file ./data/keys.json
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -49,6 +51,9 @@ type call struct {
 var commands = []command{
 	{"store check", "STORE", "look at a store: can it be reached, does it keep what it acknowledges", storeCheck},
 	{"store copy", "FROM TO", "copy the sessions of one store to another, while the application runs", storeCopy},
+	{"keys new", "", "add a key to the file of keys that seal sessions' values, or make the file", keysNew},
+	{"keys list", "", "tell which keys there are, which one seals, and how many sessions need each", keysList},
+	{"keys retire", "ID", "take a key out of use: what was sealed with it opens no more", keysRetire},
 }
 
 // errUsage says that a command was not understood; what is wrong was said.
@@ -132,7 +137,7 @@ func (c *call) parse(n int, define func(*flag.FlagSet)) error {
 		c.args, given = append(c.args, given[0]), given[1:]
 	}
 	if len(c.args) != n {
-		return c.misused("wants %s, and got %d arguments", c.command.args, len(c.args))
+		return c.misused("wants %s, and got %d arguments", cmp.Or(c.command.args, "none"), len(c.args))
 	}
 	return nil
 }
@@ -145,7 +150,8 @@ func (c *call) misused(format string, args ...any) error {
 }
 
 func (c *call) help(w io.Writer) {
-	fmt.Fprintf(w, "Usage: satra %s [flags] %s\n\n  %s\n", c.name, c.command.args, c.about)
+	usage := strings.TrimSpace(fmt.Sprintf("satra %s [flags] %s", c.name, c.command.args))
+	fmt.Fprintf(w, "Usage: %s\n\n  %s\n", usage, c.about)
 	some := false
 	c.flags.VisitAll(func(*flag.Flag) { some = true })
 	if some {
