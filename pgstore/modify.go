@@ -73,16 +73,18 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) error {
 }
 
 // fixed are the columns that no change touches.
-var fixed = map[string]bool{"id": true, "created": true, "first_agent": true, "first_addr": true}
+var fixed = map[string]bool{"created": true, "first_agent": true, "first_addr": true}
 
-// queueSave writes a record that is locked, and announces its end.
+// queueSave writes a record that is locked, and announces its end. Of the record
+// all is written if no change is given, else what a change may touch.
 func (s *Store) queueSave(b *batch, r *satra.Record, c *satra.Change) {
 	u := &update{}
 	u.require("s.id = " + u.arg(r.ID[:], "bytea"))
-	values := len(c.Set) > 0 || len(c.Delete) > 0 || c.SignIn != nil || r.Ended != nil
+	all := c == nil
+	values := all || len(c.Set) > 0 || len(c.Delete) > 0 || c.SignIn != nil || r.Ended != nil
 	for i, value := range fields(r) {
 		column := columns[i]
-		if fixed[column] || !values && (column == "keys" || column == "data" || column == "revs") {
+		if column == "id" || fixed[column] && !all || !values && (column == "keys" || column == "data" || column == "revs") {
 			continue
 		}
 		u.set(column, u.arg(value, types[column]))

@@ -1,10 +1,8 @@
 package pgstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,21 +26,28 @@ func (s *Store) queueLocks(b *batch, principal string) {
 	b.Queue(lockOne, s.lockKey("principal", principal))
 }
 
-const stateOf = `select coalesce(p.epoch, 0), e.epoch, coalesce(p.disabled, false)
+const stateOf = `select coalesce(p.epoch, 0), e.epoch, coalesce(p.disabled, false),
+	exists (select from {schema}.endings where due <= clock_timestamp())
 	from {schema}.everybody e left join {schema}.principals p on p.principal = $1::bytea`
 
-func scanState(row pgx.Row, state *satra.PrincipalState) error {
+func scanState(row pgx.Row, state *satra.PrincipalState, left *bool) error {
 	var own, all int64
-	err := row.Scan(&own, &all, &state.Disabled)
+	err := row.Scan(&own, &all, &state.Disabled, left)
 	state.Epoch = satra.Epoch{Own: uint64(own), All: uint64(all)}
 	return err
 }
 
-// Principal returns the epoch and whether the principal is disabled.
+// Principal returns the epoch and whether the principal is disabled. It is asked
+// before every sign-in, and so it is here that an ending of everybody is found
+// which its node has left: see endings.go.
 func (s *Store) Principal(ctx context.Context, principal string) (state satra.PrincipalState, err error) {
+	var left bool
 	err = s.read(ctx, "Principal", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return scanState(conn.QueryRow(ctx, s.in(stateOf), []byte(principal)), &state)
+		return scanState(conn.QueryRow(ctx, s.in(stateOf), []byte(principal)), &state, &left)
 	})
+	if err == nil && left {
+		s.goOn(ctx) // if it fails, the next one tries
+	}
 	return state, err
 }
 
@@ -90,7 +95,7 @@ func (s *Store) queueSigningIn(id satra.ID, c *satra.Change, found *signingIn) *
 	principal := c.SignIn.Principal
 	b := s.begin()
 	s.queueLocks(b, principal)
-	b.Queue(s.in(stateOf), []byte(principal)).QueryRow(func(row pgx.Row) error { return scanState(row, &found.state) })
+	b.Queue(s.in(stateOf), []byte(principal)).QueryRow(func(row pgx.Row) error { return scanState(row, &found.state, new(bool)) })
 	if c.SignIn.Limit > 0 {
 		// The record itself is locked here too, in its turn, and left out only when
 		// it has been: the planner would move the condition below the locking.
@@ -177,46 +182,6 @@ func (s *Store) EndAll(ctx context.Context, e satra.Ending) (ended []satra.Ended
 			})
 		}
 		b.Queue("commit")
-		return b.send(ctx, conn)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
-}
-
-// endEverybody raises everybody's epoch while no sign-in is under way. From then on
-// none that began before can be completed, and the live sessions are ended without
-// that lock, so that nobody has to wait for the last of a million.
-func (s *Store) endEverybody(ctx context.Context, e satra.Ending) (ended []satra.Ended, err error) {
-	err = s.do(ctx, "EndAll", func(ctx context.Context, conn *pgxpool.Conn) error {
-		b := s.begin()
-		b.Queue(lockOne, s.lockKey("everybody", ""))
-		b.Queue(s.in("update {schema}.everybody set epoch = nextval('{schema}.epochs')"))
-		b.Queue("commit")
-		return b.send(ctx, conn)
-	})
-	for after := (satra.ID{}); err == nil; {
-		var some []satra.Ended
-		some, err = s.endAfter(ctx, e, after)
-		ended = append(ended, some...)
-		if len(some) < endedAtOnce {
-			break
-		}
-		after = slices.MaxFunc(some, func(a, b satra.Ended) int { return bytes.Compare(a.ID[:], b.ID[:]) }).ID
-	}
-	return ended, err
-}
-
-const endedAtOnce = 1000
-
-// endAfter ends the next live sessions in the order of IDs.
-func (s *Store) endAfter(ctx context.Context, e satra.Ending, after satra.ID) (ended []satra.Ended, err error) {
-	err = s.do(ctx, "EndAll", func(ctx context.Context, conn *pgxpool.Conn) error {
-		b := &batch{}
-		s.queueEnding(b, e.At, e.End, endedAtOnce, &ended, func(u *update) string {
-			return "s.id > " + u.arg(after[:], "bytea") + " and s.id <> " + u.arg(e.Except[:], "bytea")
-		})
 		return b.send(ctx, conn)
 	})
 	if err != nil {

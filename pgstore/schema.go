@@ -15,9 +15,12 @@ import (
 //go:embed schema.sql
 var schema1 string
 
+//go:embed schema2.sql
+var schema2 string
+
 // migrations lead from each version of the schema to the next. What has been
 // released is never edited.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // in puts the name of the schema into a statement.
 func (s *Store) in(statement string) string {

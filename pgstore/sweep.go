@@ -13,8 +13,12 @@ import (
 // Sweep removes records oldest first, a thousand in a statement, and forgets the
 // epochs that were raised a day ago. Sweepers, and whoever changes a session, do not
 // wait for one another: what somebody else has locked is left for the next time.
+// First it goes on with an ending of everybody that a node has left.
 func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed int, err error) {
 	const most = 1000
+	if err := s.goOn(ctx); err != nil {
+		return 0, err
+	}
 	for removed < limit {
 		some := min(limit-removed, most)
 		gone, seen, err := s.sweepSome(ctx, before, some)
