@@ -17,8 +17,19 @@ import (
 // them.
 func Trace(t TB, pids ...int) (stop func() string) {
 	t.Helper()
+	return trace(t, pids, "-s", "65536", "-e", "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg")
+}
+
+// TraceData does so for what changes files, with all of the data, in hexadecimal.
+func TraceData(t TB, pids ...int) (stop func() string) {
+	t.Helper()
+	return trace(t, pids, "-xx", "-s", "1048576", "-e", "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,ftruncate")
+}
+
+func trace(t TB, pids []int, options ...string) (stop func() string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "trace")
-	args := []string{"-f", "-y", "-s", "65536", "-o", path, "-e", "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg"}
+	args := append([]string{"-f", "-y", "-o", path}, options...)
 	for _, pid := range pids {
 		args = append(args, "-p", strconv.Itoa(pid))
 	}

@@ -17,7 +17,8 @@ import (
 )
 
 // The child is this program, run again: it works on the store that the variable
-// names until it is killed, or its standard input is closed.
+// names, from the first byte on its standard input until that is closed, or it is
+// killed.
 const childVariable = "SATRA_KILLROUNDS_CHILD"
 
 // child is the program that is killed.
@@ -28,6 +29,9 @@ func child(name string) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
+		return err
+	}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		cancel()
@@ -80,6 +84,9 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	defer c.end()
+	if err := c.begin(); err != nil {
+		return err
+	}
 	if err := c.read(r.h, acknowledgements(killAfterLeast+random.IntN(killAfterMost-killAfterLeast))); err != nil {
 		return err
 	}
@@ -190,7 +197,7 @@ func acknowledgements(n int) func(*done) bool {
 // A childProcess is the load and its log.
 type childProcess struct {
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	log   *bufio.Reader
 }
 
@@ -215,6 +222,12 @@ func (r *round) start(ctx context.Context) (*childProcess, error) {
 		return nil, err
 	}
 	return &childProcess{cmd, in, bufio.NewReader(out)}, nil
+}
+
+// begin lets the load begin.
+func (c *childProcess) begin() error {
+	_, err := c.stdin.Write([]byte{'\n'})
+	return err
 }
 
 // read reads the log until one of the operations is the last, or with nil until

@@ -39,3 +39,24 @@ func TestNothingAcknowledgedIsLostOrRevivedByAKill(t *testing.T) {
 		})
 	}
 }
+
+// Part of the long run, and it takes strace. TestWhatWasNotSyncedIsGone is about
+// the disk, and part of each.
+func TestNothingAcknowledgedIsLostOrRevivedByAPowerCut(t *testing.T) {
+	if os.Getenv("SATRA_LONG") == "" {
+		return
+	}
+	seed := uint64(time.Now().UnixNano())
+	for _, kind := range []string{"sqlite", "redis"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Logf("go run ./cmd/internal/killrounds -store %s -rounds 0 -power 20 -seed %d", kind, seed)
+			w := cutPower(t, kind, 20, seed)
+			for _, f := range w.faults {
+				t.Errorf("the power is cut: %s: %s", f.what, f.text)
+			}
+			if w.sure < powerAfter {
+				t.Errorf("%d acknowledgements, want %d at least", w.sure, powerAfter)
+			}
+		})
+	}
+}

@@ -41,8 +41,10 @@ func (w row) count(what fate) (n int) {
 func (r *round) String() string {
 	var w row
 	w.add(r)
-	text := fmt.Sprintf("%d sessions, %d operations acknowledged, %d unknown, back after %v",
-		w.sessions, w.sure, w.unknown, r.away.Round(time.Millisecond))
+	text := fmt.Sprintf("%d sessions, %d operations acknowledged, %d unknown", w.sessions, w.sure, w.unknown)
+	if r.away > 0 {
+		text += fmt.Sprintf(", back after %v", r.away.Round(time.Millisecond))
+	}
 	const most = 10
 	for i, f := range r.faults {
 		if i == most {
@@ -57,9 +59,12 @@ func printTable(to io.Writer, rows []row) {
 	titles := []string{"store", "killed", "rounds", "acknowledged", "unknown", "lost", "revived", "half", "wrong", "back after: median, most"}
 	fmt.Fprintf(to, "| %s |\n|---|---|%s\n", strings.Join(titles, " | "), strings.Repeat("---:|", len(titles)-2))
 	for _, w := range rows {
-		away := slices.Sorted(slices.Values(w.away))
-		fmt.Fprintf(to, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %s, %s |\n", w.store, w.victim, w.rounds, w.sure, w.unknown,
-			w.count(lost), w.count(revived), w.count(half), w.count(wrong), short(away[len(away)/2]), short(away[len(away)-1]))
+		away := "–"
+		if all := slices.Sorted(slices.Values(w.away)); len(all) > 0 {
+			away = short(all[len(all)/2]) + ", " + short(all[len(all)-1])
+		}
+		fmt.Fprintf(to, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %s |\n", w.store, w.victim, w.rounds, w.sure, w.unknown,
+			w.count(lost), w.count(revived), w.count(half), w.count(wrong), away)
 	}
 }
 

@@ -33,6 +33,13 @@ type Place struct {
 	// Kill ends the server and all its processes, and Restart starts it again
 	// with what it had written. Both are nil where there is no server.
 	Kill, Restart func()
+
+	// For power cuts: the folder of what is on the disk, the processes of the
+	// server, and a place that begins with a copy of the folder and ends with t.
+	// They are there for sqlite and redis.
+	Folder string
+	PIDs   func() []int
+	Copy   func(t testserver.TB, folder string) *Place
 }
 
 // Start makes a place that ends with t.
@@ -40,10 +47,9 @@ func Start(t testserver.TB, kind string) *Place {
 	t.Helper()
 	switch kind {
 	case "sqlite":
-		return &Place{Name: "sqlite:" + filepath.Join(t.TempDir(), "sessions.db")}
+		return file(t.TempDir())
 	case "redis":
-		server := testserver.StartRedis(t, true)
-		return &Place{Name: server.URL(), Kill: server.Kill, Restart: server.Start}
+		return redis(t, t.TempDir())
 	case "postgres":
 		server := testserver.StartPostgres(t)
 		return &Place{Name: server.URL("postgres"), Kill: server.KillAll, Restart: func() {
@@ -54,6 +60,24 @@ func Start(t testserver.TB, kind string) *Place {
 	}
 	t.Fatalf("there is no durable store of the kind %q", kind)
 	return nil
+}
+
+func file(folder string) *Place {
+	return &Place{
+		Name: "sqlite:" + filepath.Join(folder, "sessions.db"), Folder: folder,
+		PIDs: func() []int { return nil },
+		Copy: func(_ testserver.TB, folder string) *Place { return file(folder) },
+	}
+}
+
+func redis(t testserver.TB, folder string) *Place {
+	t.Helper()
+	server := testserver.StartRedis(t, true, "--dir", folder)
+	return &Place{
+		Name: server.URL(), Kill: server.Kill, Restart: server.Start, Folder: folder,
+		PIDs: func() []int { return []int{server.PID()} },
+		Copy: redis,
+	}
 }
 
 // A Store is one that has to be closed.
