@@ -33,7 +33,7 @@ func (s *Store) findCacheable(ctx context.Context, id satra.ID) (_ *satra.Record
 	s.pause("asked for the cache")
 	patient, cancel := context.WithTimeoutCause(ctx, min(linePatience, s.options.Timeout/4), errTimeout)
 	defer cancel()
-	text, err := r.line.client.Do(patient, r.line.client.B().Get().Key(s.recordKey(id)).Build()).ToString()
+	b, err := r.line.client.Do(patient, r.line.client.B().Get().Key(s.recordKey(id)).Build()).AsBytes()
 	s.pause("read for the cache")
 	switch {
 	case rueidis.IsRedisNil(err): // it is not kept: who makes up IDs fills nothing
@@ -44,11 +44,11 @@ func (s *Store) findCacheable(ctx context.Context, id satra.ID) (_ *satra.Record
 		r.line.silent()
 		return nil, false, nil
 	}
-	u, err := unpack(id, []byte(text))
+	u, err := unpack(id, b)
 	if err != nil {
 		return nil, true, err
 	}
-	record, size = &u.record, len(text)
+	record, size = &u.record, len(b)
 	return record, true, nil
 }
 
