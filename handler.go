@@ -42,28 +42,6 @@ func RequireSession(next http.Handler) http.Handler {
 // RequireSignIn answers 401 unless somebody is signed in.
 func RequireSignIn(next http.Handler) http.Handler { return require(next, signedIn) }
 
-// RequireRecent answers 403 REAUTH_REQUIRED unless the principal proved who
-// they are at most d ago, for what a stolen or unattended session must not do.
-// In a session that is remembered ([Attempt.Remembered]) a proof is recent for
-// [Options.IdleTimeout] at most.
-func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return asItStands(require(next, func(m *Manager, s Session) error {
-			recent := d
-			if s.Persistent && m.options.IdleTimeout != Never {
-				recent = min(d, m.options.IdleTimeout)
-			}
-			switch err := signedIn(m, s); {
-			case err != nil:
-				return err
-			case s.Now.Sub(s.AuthenticatedAt) > recent:
-				return ErrStale
-			}
-			return nil
-		}))
-	}
-}
-
 func signedIn(_ *Manager, s Session) error {
 	if s.Principal == "" {
 		return &Problem{Status: http.StatusUnauthorized, Code: CodeSignInRequired, Message: "Please sign in."}

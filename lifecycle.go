@@ -335,8 +335,9 @@ type Session struct {
 	ExpiresAt       time.Time // the nearer of idle and absolute end; zero: never
 	AbsoluteExpires time.Time // the end that no activity moves; zero: never
 	Idle            time.Duration
-	Persistent      bool
-	Ended           *End // for administrators: set for a session that is over
+	Persistent      bool // it is remembered beyond the end of the browser
+	Transport       Transport
+	Ended           *End // in lists: set for a session that is over
 	FirstDevice     Device
 	LastDevice      Device
 }
@@ -360,7 +361,7 @@ func (r *Record) session(now time.Time) Session {
 	return Session{
 		ID: r.ID, Principal: r.Principal, Method: r.Method, AuthenticatedAt: r.AuthAt,
 		Created: r.Created, LastSeen: r.Seen, Now: now,
-		ExpiresAt: end, AbsoluteExpires: r.AbsoluteExpiry(), Idle: r.Idle, Persistent: r.Persistent,
+		ExpiresAt: end, AbsoluteExpires: r.AbsoluteExpiry(), Idle: r.Idle, Persistent: r.Persistent, Transport: r.Transport,
 		Ended: r.Over(now), FirstDevice: r.FirstDevice, LastDevice: r.LastDevice,
 	}
 }

@@ -44,12 +44,23 @@ type Options struct {
 	// 8; a browser without HTTP/2 has six connections for all of its tabs.
 	MaxStreams           int
 	MaxStreamsPerSession int
+
+	// Recent is how old the last proof of who is there may be for ending other
+	// sessions. Default 5 minutes.
+	Recent time.Duration
+
+	// Describe names the browser and the system of a User-Agent, for the list of
+	// devices. Default [satra.DescribeUserAgent].
+	Describe func(userAgent string) (browser, system string)
 }
 
 // An api answers the calls; each is a method.
 type api struct {
 	protection *csrf.Protection
+	base       string
 	calls      map[string]call
+	recent     time.Duration
+	describe   func(userAgent string) (browser, system string)
 	warning    time.Duration // 0: none
 	streams    streams
 }
@@ -74,28 +85,40 @@ func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error)
 	if err := errors.Join(err, o.check()); err != nil {
 		return nil, err
 	}
-	a := &api{protection: p, warning: max(0, cmp.Or(o.Warning, defaultWarning))}
+	a := &api{protection: p, base: base, warning: max(0, cmp.Or(o.Warning, defaultWarning))}
+	a.recent, a.describe = cmp.Or(o.Recent, defaultRecent), o.Describe
+	if a.describe == nil {
+		a.describe = satra.DescribeUserAgent
+	}
 	a.streams.most = cmp.Or(o.MaxStreams, defaultMaxStreams)
 	a.streams.mostEach = cmp.Or(o.MaxStreamsPerSession, defaultMaxStreamsPerSession)
 	a.streams.each = map[satra.ID]int{}
 	a.calls = map[string]call{
-		base + "/info":          {http.MethodGet, a.info},
-		base + "/csrf-token":    {http.MethodGet, a.csrfToken},
-		base + "/extend":        {http.MethodPost, a.extend},
-		base + "/clear":         {http.MethodPost, a.clear},
-		base + "/validate-csrf": {http.MethodPost, a.validateCSRF},
-		base + "/events":        {http.MethodGet, a.events},
+		base + "/info":                  {http.MethodGet, a.info},
+		base + "/csrf-token":            {http.MethodGet, a.csrfToken},
+		base + "/extend":                {http.MethodPost, a.extend},
+		base + "/clear":                 {http.MethodPost, a.clear},
+		base + "/validate-csrf":         {http.MethodPost, a.validateCSRF},
+		base + "/events":                {http.MethodGet, a.events},
+		base + "/devices":               {http.MethodGet, a.devices},
+		base + "/devices/revoke-others": {http.MethodPost, a.revokeOthers},
 	}
 	return satra.Background(http.HandlerFunc(a.serve)), nil
 }
 
-const defaultWarning = 5 * time.Minute
+const (
+	defaultWarning = 5 * time.Minute
+	defaultRecent  = 5 * time.Minute
+)
 
 // check returns every problem with the options but the path's.
 func (o *Options) check() error {
 	var errs []error
 	if o.Warning < 0 && o.Warning != satra.Never {
 		errs = append(errs, fmt.Errorf("sessionapi: Options.Warning: %v is negative; want a positive duration, 0 for %v, or satra.Never", o.Warning, defaultWarning))
+	}
+	if o.Recent < 0 {
+		errs = append(errs, fmt.Errorf("sessionapi: Options.Recent: %v is negative; want a positive duration, or 0 for %v", o.Recent, defaultRecent))
 	}
 	if o.MaxStreams < 0 {
 		errs = append(errs, fmt.Errorf("sessionapi: Options.MaxStreams: %d is negative; want a positive number, or 0 for %d", o.MaxStreams, defaultMaxStreams))
@@ -128,7 +151,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 // answer finds the call. On a POST the order is: address and method, then where
 // the request comes from, then the call's own.
 func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
-	c, ok := a.calls[r.URL.Path]
+	c, ok := a.find(r)
 	if !ok {
 		return &satra.Problem{Status: http.StatusNotFound, Code: satra.CodeNotFound, Message: "There is no such call."}
 	}

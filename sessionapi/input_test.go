@@ -174,7 +174,7 @@ func TestMethodsAndPaths(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{base, base + "/", base + "/infos", base + "/info/", base + "/INFO", base + "//info", "/", "/info", base + "/info%00", base + "/devices"} {
+	for _, path := range []string{base, base + "/", base + "/infos", base + "/info/", base + "/INFO", base + "//info", "/", "/info", base + "/info%00", base + "/devices/", base + "/devices//revoke", base + "/devices/x/y/revoke", base + "/devices/x/revoked"} {
 		for _, method := range []string{"GET", "POST"} {
 			if got := a.send(request(method, path, cookie)); inShort(got) != "404 NOT_FOUND" {
 				t.Errorf("%s %s: got %s, want 404 NOT_FOUND", method, path, inShort(got))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,9 +66,13 @@ func (d *document) follow(v any) node {
 	return at
 }
 
+// deviceInPath is the one path that has a name in it.
+var deviceInPath = regexp.MustCompile("^/devices/[^/]+/revoke$")
+
 // response finds how the document describes an answer, and under which name:
 // "GET /info 200", "PUT /info other" or "other".
 func (d *document) response(method, path string, status int) (key string, r node) {
+	path = deviceInPath.ReplaceAllString(path, "/devices/{session_id}/revoke")
 	item, ok := d.root["paths"].(node)[path].(node)
 	if !ok {
 		return "other", d.follow(d.root["x-other-paths"])
@@ -92,6 +97,9 @@ func (d *document) responses() map[string]node {
 	all := map[string]node{"other": d.follow(d.root["x-other-paths"])}
 	for path, item := range d.root["paths"].(node) {
 		for method, op := range item.(node) {
+			if method == "parameters" {
+				continue
+			}
 			if method == "x-other-methods" {
 				all[path+" other"] = d.follow(op)
 				continue

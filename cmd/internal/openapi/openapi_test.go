@@ -117,6 +117,7 @@ func (l *ledger) value(key string, schema any, text string) []string {
 var ops = []struct{ method, path string }{
 	{"GET", "/info"}, {"HEAD", "/info"}, {"GET", "/csrf-token"}, {"HEAD", "/csrf-token"},
 	{"POST", "/extend"}, {"POST", "/clear"}, {"POST", "/validate-csrf"}, {"GET", "/events"}, {"HEAD", "/events"},
+	{"GET", "/devices"}, {"HEAD", "/devices"}, {"POST", "/devices/revoke-others"}, {"POST", "/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke"},
 }
 
 // try makes the call as a page does that has this cookie and this token.
@@ -148,6 +149,7 @@ func TestTheServerIsAsDescribed(t *testing.T) {
 	}
 	l.bodies()
 	l.streams()
+	l.devices()
 	l.others()
 	promised := l.promises()
 	for _, promise := range promised {
@@ -253,6 +255,26 @@ func (l *ledger) streams() {
 	l.try("HEAD", path, cookie, "")
 }
 
+// devices ends sessions of a principal who has some.
+func (l *ledger) devices() {
+	for _, path := range []string{"/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke", "/devices/revoke-others"} {
+		cookie, token := l.signedIn()
+		other, _ := l.signedIn()
+		l.with(other, satra.SignOut)
+		l.try("GET", "/devices", cookie, "")
+		l.try("HEAD", "/devices", cookie, "")
+		l.holding.Store(true)
+		l.try("POST", "/devices/"+l.id(cookie)+"/revoke", cookie, token)
+		l.try("POST", path, cookie, token)
+		l.holding.Store(false)
+		l.try("POST", path, cookie, token)
+		l.clock.Advance(6 * time.Minute)
+		l.try("POST", path, cookie, token)
+	}
+	cookie, token := l.signedIn()
+	l.try("POST", "/devices/"+l.id(cookie)+"/revoke", cookie, token)
+}
+
 // others makes calls that there are not.
 func (l *ledger) others() {
 	for _, op := range ops {
@@ -262,7 +284,7 @@ func (l *ledger) others() {
 	}
 	l.hold("GET", "/extend", l.ask("GET", "/extend", ""))
 	l.hold("POST", "/info", l.ask("POST", "/info", ""))
-	for _, path := range []string{"/", "/nothing", "/info/", "/devices"} {
+	for _, path := range []string{"/", "/nothing", "/info/", "/devices/"} {
 		l.hold("GET", path, l.ask("GET", path, ""))
 		l.hold("POST", path, l.ask("POST", path, ""))
 	}
@@ -279,11 +301,11 @@ func TestTheDocumentIsWhole(t *testing.T) {
 	ids := map[string]bool{}
 	for path, item := range d.root["paths"].(node) {
 		for method, v := range item.(node) {
-			op := v.(node)
-			id, _ := op["operationId"].(string)
-			if method == "x-other-methods" {
+			if method == "x-other-methods" || method == "parameters" {
 				continue
 			}
+			op := v.(node)
+			id, _ := op["operationId"].(string)
 			if summary, _ := op["summary"].(string); id == "" || ids[id] || summary == "" {
 				t.Errorf("%s %s: got the operationId %q and the summary %q, want one of its own and one", method, path, id, summary)
 			}

@@ -37,6 +37,7 @@ func (d *document) keyword(s node, keyword string, v any, at string) []string {
 	text, isText := v.(string)
 	number, isNumber := v.(float64)
 	object, isObject := v.(node)
+	list, isList := v.([]any)
 	switch keyword {
 	case "description":
 		return nil
@@ -57,6 +58,14 @@ func (d *document) keyword(s node, keyword string, v any, at string) []string {
 		return unless(!isNumber || number >= arg.(float64), fmt.Sprintf("at least %v", arg))
 	case "minLength":
 		return unless(!isText || len([]rune(text)) >= int(arg.(float64)), fmt.Sprintf("at least %v characters", arg))
+	case "minItems":
+		return unless(!isList || len(list) >= int(arg.(float64)), fmt.Sprintf("at least %v items", arg))
+	case "items":
+		var wrong []string
+		for i, item := range list {
+			wrong = append(wrong, d.check(arg, item, fmt.Sprintf("%s[%d]", at, i))...)
+		}
+		return wrong
 	case "required":
 		return d.required(arg.([]any), object, isObject, at)
 	case "properties":
@@ -163,6 +172,8 @@ func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
 		"format":               {node{"format": "date-time"}, "2026-01-06T04:00:00Z", "2026-01-06 04:00"},
 		"minimum":              {node{"minimum": 0.0}, 0.0, -1.0},
 		"minLength":            {node{"minLength": 1.0}, "é", ""},
+		"minItems":             {node{"minItems": 1.0}, list(1.0), list()},
+		"items":                {node{"items": node{"type": "null"}}, list(nil, nil), list(nil, 1.0)},
 		"required":             {node{"required": list("x")}, node{"x": nil}, node{"y": 1.0}},
 		"properties":           {node{"properties": node{"x": node{"type": "null"}}}, node{"x": nil}, node{"x": 1.0}},
 		"additionalProperties": {node{"properties": node{"x": node{}}, "additionalProperties": false}, node{"x": 1.0}, node{"x": 1.0, "y": 1.0}},

@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	w.m, err = satra.New(w.store, &satra.Options{
 		Now: w.clock.Now, SweepEvery: satra.Never, Visible: []satra.AnyKey{theme},
 		Before: func(_ context.Context, act satra.Act) error {
-			if w.holding.Load() && act.Kind == satra.EventEnded {
+			if w.holding.Load() && (act.Kind == satra.EventEnded || act.Kind == satra.EventEndedAll) {
 				return &satra.Problem{Status: http.StatusLocked, Code: "ON_HOLD", Message: "Nobody signs out during the audit."}
 			}
 			return nil
@@ -114,6 +114,28 @@ func (w *world) session() (cookie, token string) {
 		return err
 	})
 	return cookie, token
+}
+
+// signedIn begins one that is signed in.
+func (w *world) signedIn() (cookie, token string) {
+	w.t.Helper()
+	cookie = w.with("", signIn)
+	w.with(cookie, func(ctx context.Context) (err error) {
+		token, err = csrf.StableToken(ctx)
+		return err
+	})
+	return cookie, token
+}
+
+// id is the ID of the session that the cookie shows.
+func (w *world) id(cookie string) (id string) {
+	w.t.Helper()
+	w.with(cookie, func(ctx context.Context) error {
+		s, err := satra.From(ctx)
+		id = s.ID.String()
+		return err
+	})
+	return id
 }
 
 // ended begins a session and lets it end for that reason.
