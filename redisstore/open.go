@@ -44,8 +44,9 @@ type Store struct {
 // [Options.TLS]. nil options are the defaults.
 //
 // Errors: all problems with the address and the options at once; ErrUnavailable;
-// a server that is too old, contradicts [Options.Durable] or cannot do what
-// [Options.Cache] needs. None of them holds the password.
+// a server that is too old, is a replica, contradicts [Options.Durable] or cannot
+// do what [Options.Cache] needs; rights that the server's user lacks, by the rules
+// that would give them. None of them holds the user or the password.
 func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 	options, err := o.withDefaults()
 	where, err2 := parseURL(address)
@@ -66,12 +67,14 @@ func Open(ctx context.Context, address string, o *Options) (*Store, error) {
 		s.cache = newCache(options.Cache, options.now)
 		client.DialCtxFn = s.dial
 	}
-	s.client, err = where.connect(client)
+	s.client, err = where.connect(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: connecting to %v: %w: %w", client.InitAddress, err, satra.ErrUnavailable)
 	}
 	s.cluster = s.client.Mode() == rueidis.ClientModeCluster
-	err = s.look(ctx)
+	if err = s.mayAll(ctx); err == nil {
+		err = s.look(ctx)
+	}
 	if err == nil && s.cache != nil {
 		err = s.openCache(ctx)
 	}

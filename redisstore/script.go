@@ -124,6 +124,9 @@ func fault(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("redisstore: the server did not answer in time: %w", satra.ErrUnavailable)
 	}
+	if denied(err) {
+		return fmt.Errorf("redisstore: the server does not let its user do this any more: %w", satra.ErrUnavailable)
+	}
 	return fmt.Errorf("redisstore: %w: %w", err, satra.ErrUnavailable)
 }
 

@@ -28,7 +28,11 @@ func TestTLS(t *testing.T) {
 	}
 	refused := func(what, address string, o *tls.Config, want string) {
 		t.Helper()
-		s, err := Open(t.Context(), address, &Options{TLS: o, Timeout: time.Second})
+		timeout := 20 * time.Second
+		if strings.Contains(want, "does the port") {
+			timeout = time.Second // it waits for nothing else
+		}
+		s, err := Open(t.Context(), address, &Options{TLS: o, Timeout: timeout})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s: got no error", what)
@@ -44,7 +48,7 @@ func TestTLS(t *testing.T) {
 	refused("another name", withPassword, &tls.Config{RootCAs: secure.Authority, ServerName: "db.example"}, "db.example")
 	refused("an address without TLS", strings.Replace(withPassword, "rediss:", "redis:", 1), &tls.Config{RootCAs: secure.Authority}, "nothing would be encrypted")
 	refused("TLS to a server that has none", "rediss://"+testserver.StartRedis(t, false).Addr(), &tls.Config{RootCAs: secure.Authority}, "does the port speak TLS?")
-	if _, err := Open(t.Context(), "redis://"+server.Addr(), &Options{Timeout: 5 * time.Second}); !errors.Is(err, satra.ErrUnavailable) {
+	if _, err := Open(t.Context(), "redis://"+server.Addr(), &Options{Timeout: 20 * time.Second}); !errors.Is(err, satra.ErrUnavailable) {
 		t.Errorf("no TLS to a server that has nothing else: got error %v, want ErrUnavailable", err)
 	}
 }
@@ -55,7 +59,7 @@ func TestTLSBothWays(t *testing.T) {
 	server := secure.StartRedis()
 	both := &tls.Config{RootCAs: secure.Authority, Certificates: []tls.Certificate{secure.Client}}
 	openKit(t, server.URL(), Options{TLS: both}).signIn("alice")
-	if _, err := Open(t.Context(), server.URL(), &Options{TLS: &tls.Config{RootCAs: secure.Authority}, Timeout: 5 * time.Second}); !errors.Is(err, satra.ErrUnavailable) {
+	if _, err := Open(t.Context(), server.URL(), &Options{TLS: &tls.Config{RootCAs: secure.Authority}, Timeout: 20 * time.Second}); !errors.Is(err, satra.ErrUnavailable) {
 		t.Errorf("a client without a certificate: got error %v, want ErrUnavailable", err)
 	}
 }
@@ -69,7 +73,7 @@ func TestTLSOfAClusterAndOfSentinels(t *testing.T) {
 	// There is no certificate for localhost, so this host itself is not trusted;
 	// the nodes of which another tells are, each by its own address.
 	local := strings.Replace(cluster.Primaries[0].Addr(), "127.0.0.1", "localhost", 1)
-	_, err := Open(t.Context(), "rediss://"+local, &Options{TLS: own, Timeout: 5 * time.Second})
+	_, err := Open(t.Context(), "rediss://"+local, &Options{TLS: own, Timeout: 20 * time.Second})
 	var name x509.HostnameError
 	if !errors.As(err, &name) {
 		t.Errorf("one host whose name is in no certificate: got error %v, want that", err)

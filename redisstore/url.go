@@ -176,13 +176,21 @@ func (e *endpoint) with(o Options) error {
 }
 
 // connect returns a client of what is at the endpoint.
-func (e *endpoint) connect(o rueidis.ClientOption) (rueidis.Client, error) {
+func (e *endpoint) connect(ctx context.Context, o rueidis.ClientOption) (rueidis.Client, error) {
 	c, err := rueidis.NewClient(o)
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case err == nil && e.cluster && c.Mode() != rueidis.ClientModeCluster:
-		c.Close()
+		defer c.Close()
+		if hiddenCluster(ctx, c) {
+			return nil, errSlots
+		}
 		return nil, errors.New("the server is no node of a Cluster; write redis:// for one server")
+	case denied(err) && o.Sentinel.MasterSet != "":
+		return nil, errors.New("a user may not do what is needed; its rules need +role on the servers, and on the Sentinels" +
+			" &* +subscribe +unsubscribe +sentinel|sentinels +sentinel|get-master-addr-by-name")
+	case denied(err):
+		return nil, errSlots
 	case errors.Is(err, context.DeadlineExceeded) && o.TLSConfig != nil:
 		return nil, fmt.Errorf("%w; does the port speak TLS?", err)
 	case errors.As(err, &untrusted):
