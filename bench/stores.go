@@ -50,8 +50,8 @@ func storeTables(out io.Writer, samples map[string]*sample, order []string) {
 }
 
 // storeRow tells for each package the processor time of an operation, here and in
-// the server, and how many there were a second; and how many times less, less in
-// all, and more they are than those of the first.
+// the server, and how many there were a second; and how many times less than the
+// first's that is, here and in all.
 func storeRow(kind string, w workload, packages []string, samples map[string]*sample) []string {
 	cells := []string{w.operation, w.bytes, w.clients}
 	var first *sample
@@ -70,13 +70,20 @@ func storeRow(kind string, w workload, packages []string, samples map[string]*sa
 			first = s
 			continue
 		}
-		ratio := fmt.Sprintf("%.2g×", median(first.cpu)/here)
+		is := times(median(first.cpu), here)
 		if len(s.server) > 0 {
-			ratio += fmt.Sprintf(", %.2g×", (median(first.cpu)+median(first.server))/(here+server))
+			is += ", " + times(median(first.cpu)+median(first.server), here+server)
 		}
-		cells = append(cells, ratio+fmt.Sprintf(", %.2g×", median(first.clock)/clock))
+		cells = append(cells, is)
 	}
 	return cells
+}
+
+func times(theirs, ours float64) string {
+	if theirs > 10*ours {
+		return fmt.Sprintf("%.0f×", theirs/ours)
+	}
+	return fmt.Sprintf("%.2g×", theirs/ours)
 }
 
 // rate is how many times a second something happens that takes so long.
