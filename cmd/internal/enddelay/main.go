@@ -14,18 +14,23 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/satra-sessions/satra/cmd/internal/privatestore"
 	"github.com/satra-sessions/satra/internal/testserver"
 )
 
-// setups are what is measured: how the store is started, and what its name is then
-// given.
-var setups = []struct{ title, kind, suffix string }{
-	{"sqlite", "sqlite", ""},
-	{"sqlite, shared=1", "sqlite", "?shared=1"},
-	{"redis", "redis", ""},
-	{"postgres", "postgres", ""},
+// setups are what is measured: how the store is started, what its name is then
+// given, and how long after the acknowledgement of an end a Find may begin that
+// still says that the session lives.
+var setups = []struct {
+	title, kind, suffix string
+	bound               time.Duration
+}{
+	{"sqlite", "sqlite", "", 50 * time.Millisecond},
+	{"sqlite, shared=1", "sqlite", "?shared=1", 0},
+	{"redis", "redis", "", 0},
+	{"postgres", "postgres", "", 0},
 }
 
 func main() {

@@ -17,10 +17,10 @@ import (
 	"github.com/satra-sessions/satra/internal/testserver"
 )
 
-// A row is how late the ends were known by one way.
+// A row is how late the other node was at one point.
 type row struct {
-	store, by string
-	delays    []time.Duration // in order; negative: before the end was acknowledged
+	store, what string
+	delays      []time.Duration // in order; negative: before the end was acknowledged
 }
 
 // measure ends n sessions.
@@ -36,50 +36,59 @@ func measure(t testserver.TB, title, name string, n int) []row {
 		t.Fatalf("%s: %v", title, err)
 	}
 	defer other.end()
-	find, watch := row{store: title, by: "Find"}, row{store: title, by: "Watch"}
+	rows := []row{
+		{store: title, what: "the last `Find` began that said it lives"},
+		{store: title, what: "`Find` has told of the end"},
+		{store: title, what: "`Watch` has told of the end"},
+	}
 	for range n {
-		found, told, err := other.delays(t.Context(), s)
+		delays, err := other.delays(t.Context(), s)
 		if err != nil {
 			t.Fatalf("%s: %v", title, err)
 		}
-		find.delays, watch.delays = append(find.delays, found), append(watch.delays, told)
+		for i, d := range delays {
+			rows[i].delays = append(rows[i].delays, d)
+		}
 	}
-	slices.Sort(find.delays)
-	slices.Sort(watch.delays)
-	return []row{find, watch}
+	for _, r := range rows {
+		slices.Sort(r.delays)
+	}
+	return rows
 }
 
 // delays ends a session and returns how long after the acknowledgement the other
-// node knew of it.
-func (o *otherNode) delays(ctx context.Context, s satra.Store) (found, told time.Duration, err error) {
+// node was at each of the three points.
+func (o *otherNode) delays(ctx context.Context, s satra.Store) (all [3]time.Duration, err error) {
 	now := time.Now().UTC().Truncate(satra.Precision)
 	r := &satra.Record{Generation: 1, Version: 1, Created: now, Begun: now, Seen: now, Idle: time.Hour, Lifetime: 12 * time.Hour}
 	rand.Read(r.ID[:])
 	rand.Read(r.Secret[:])
 	if err := s.Create(ctx, r); err != nil {
-		return 0, 0, err
+		return all, err
 	}
 	if _, err := fmt.Fprintln(o.in, r.ID); err != nil {
-		return 0, 0, err
+		return all, err
 	}
 	if err := o.expect("alive"); err != nil {
-		return 0, 0, err
+		return all, err
 	}
 	end := satra.End{At: now, Reason: satra.ReasonSignedOut}
 	if _, err := s.Apply(ctx, r.ID, &satra.Change{At: now, End: &end}); err != nil {
-		return 0, 0, err
+		return all, err
 	}
 	acknowledged := time.Now()
 	text, err := o.line()
 	if err != nil {
-		return 0, 0, err
+		return all, err
 	}
-	var byFind, byWatch int64
-	if _, err := fmt.Sscan(text, &byFind, &byWatch); err != nil {
-		return 0, 0, fmt.Errorf("the other node said %q", text)
+	var at [3]int64
+	if _, err := fmt.Sscan(text, &at[0], &at[1], &at[2]); err != nil {
+		return all, fmt.Errorf("the other node said %q", text)
 	}
-	// Both processes read the clock of one machine.
-	return time.Unix(0, byFind).Sub(acknowledged), time.Unix(0, byWatch).Sub(acknowledged), nil
+	for i := range at { // both processes read the clock of one machine
+		all[i] = time.Unix(0, at[i]).Sub(acknowledged)
+	}
+	return all, nil
 }
 
 // An otherNode is the other process.

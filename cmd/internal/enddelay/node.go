@@ -19,8 +19,9 @@ const nodeVariable = "SATRA_ENDDELAY_NODE"
 const patience = 30 * time.Second
 
 // node is the other node. It reads the IDs of sessions, a line each, writes a line
-// when it has found the session alive, and one with the instants at which it was
-// told of the end: by Find and by Watch, in nanoseconds since 1970.
+// when it has found the session alive, and one with three instants, in nanoseconds
+// since 1970: when the last Find began that said it lives, and when it was told of
+// the end, by Find and by Watch.
 func node(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 	s, err := privatestore.Open(ctx, name)
 	if err != nil {
@@ -48,7 +49,7 @@ func node(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		found, err := findEnd(ctx, s, id, func() { fmt.Fprintln(out, "alive") })
+		stale, found, err := findEnd(ctx, s, id, func() { fmt.Fprintln(out, "alive") })
 		if err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func node(ctx context.Context, name string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, found.UnixNano(), told.UnixNano())
+		fmt.Fprintln(out, stale.UnixNano(), found.UnixNano(), told.UnixNano())
 	}
 	cancel()
 	<-over
@@ -69,22 +70,24 @@ type noticed struct {
 	at time.Time
 }
 
-// findEnd asks without a pause until the session is over, and returns when it was
-// told so.
-func findEnd(ctx context.Context, s satra.Store, id satra.ID, alive func()) (time.Time, error) {
+// findEnd asks without a pause until the session is over. It returns when the last
+// call began that said that it lives, and when it was told that it is over.
+func findEnd(ctx context.Context, s satra.Store, id satra.ID, alive func()) (stale, found time.Time, err error) {
 	for begun, first := time.Now(), true; ; first = false {
+		asked := time.Now()
 		r, err := s.Find(ctx, id, satra.Fresh)
 		now := time.Now()
 		switch {
 		case err != nil:
-			return now, err
+			return stale, now, err
 		case r.Ended != nil:
-			return now, nil
+			return stale, now, nil
 		case now.Sub(begun) > patience:
-			return now, errors.New("the other node's Find does not tell of an end")
+			return stale, now, errors.New("the other node's Find does not tell of an end")
 		case first:
 			alive()
 		}
+		stale = asked
 	}
 }
 

@@ -12,7 +12,7 @@ func (r row) percentile(p int) time.Duration {
 	return r.delays[max((n*p+99)/100, 1)-1]
 }
 
-// early is how many were known before the end was acknowledged.
+// early is how many were before the acknowledgement.
 func (r row) early() (n int) {
 	for _, d := range r.delays {
 		if d <= 0 {
@@ -23,9 +23,9 @@ func (r row) early() (n int) {
 }
 
 func printTable(to io.Writer, rows []row) {
-	fmt.Fprintf(to, "| store | told by | ends | known before the acknowledgement | p50 | p90 | p99 | most |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	fmt.Fprintf(to, "| store | after the acknowledgement, until | ends | before it | p50 | p90 | p99 | most |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
-		fmt.Fprintf(to, "| %s | %s | %d | %d |", r.store, r.by, len(r.delays), r.early())
+		fmt.Fprintf(to, "| %s | %s | %d | %d |", r.store, r.what, len(r.delays), r.early())
 		for _, p := range []int{50, 90, 99, 100} {
 			fmt.Fprintf(to, " %s |", short(r.percentile(p)))
 		}
