@@ -26,7 +26,8 @@
 // Nothing depends on the state of a connection, so that a pooler like PgBouncer
 // may hand out connections by transaction: say so with Options.Pooled. Ends are
 // announced by LISTEN, which such a pooler cannot do: Options.WatchURL is then the
-// address of the server itself.
+// address of the server itself. Open refuses a pooler that it was not told of, and a
+// WatchURL that hears nothing.
 //
 // # What the server has to be
 //

@@ -24,6 +24,8 @@ type Store struct {
 	durable   satra.Durability
 	abandoned string // the statement that bounds a transaction left open
 	finding   string // the statement of Find
+	pooled    bool
+	proves    bool // that Watch, which has a URL of its own, hears what is announced
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -53,7 +55,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	}
 	s := &Store{
 		schema: all.Schema, timeout: all.Timeout, maxRecord: all.MaxRecord, watching: watching, closed: make(chan struct{}),
-		abandoned: abandonedAfter(all.Timeout),
+		abandoned: abandonedAfter(all.Timeout), pooled: all.Pooled, proves: all.Pooled || all.WatchURL != url,
 	}
 	s.finding = s.in("select " + allColumns + " from {schema}.sessions where id = $1::bytea")
 	ctx, cancel := context.WithTimeout(ctx, opening)
@@ -78,9 +80,14 @@ func abandonedAfter(d time.Duration) string {
 func (s *Store) start(ctx context.Context) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("pgstore: Open: %w: %w", satra.ErrUnavailable, err)
+		return s.unreached(err)
 	}
 	defer conn.Release()
+	if !s.pooled {
+		if err := s.keepsParameters(ctx, conn); err != nil {
+			return err
+		}
+	}
 	found, err := look(ctx, conn)
 	if err != nil {
 		return explain("Open", err)
@@ -91,6 +98,9 @@ func (s *Store) start(ctx context.Context) error {
 	s.durable = found.durability()
 	if err := s.migrate(ctx, conn); err != nil {
 		return explain("Open: migrating", err)
+	}
+	if s.proves {
+		return s.hears(ctx, conn)
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ func (s *Store) queueAnnouncement(b *batch, id satra.ID, why satra.Reason) {
 	b.Queue("select pg_notify($1::text, $2::text)", s.channel(), hex.EncodeToString(id[:])+reasonText(why))
 }
 
-// notice reads what was announced. What cannot be read says that something has
-// ended, and no more.
+// notice reads what was announced. What cannot be read says that something may
+// have ended, and no more.
 func notice(payload string) satra.Notice {
 	id, why, _ := strings.Cut(payload, " ")
 	var n satra.Notice
