@@ -359,6 +359,21 @@ func TestTheCacheReadsByTheWayThatTheStoreTakes(t *testing.T) {
 	}
 }
 
+// Its memory is full, and the server still tells of what is ended.
+func TestTheCacheWorksOnAFullServer(t *testing.T) {
+	server := testserver.StartRedis(t, false)
+	k := newCacheKit(t, server.URL(), Options{})
+	id := k.create(nil)
+	server.CLI("config", "set", "maxmemory", "1")
+	other := k.node()
+	k.keep(id)
+	other.end(id)
+	k.heard()
+	if r := k.cached(id); r.Ended == nil {
+		t.Error("another node's end was not told of")
+	}
+}
+
 func TestTheCacheIsRefusedWhereTheServerCannot(t *testing.T) {
 	server := testserver.StartRedis(t, false)
 	k := newKit(t, server)

@@ -15,18 +15,13 @@ import (
 // that all others take.
 const linePatience = 250 * time.Millisecond
 
-// findCacheable returns a record from the cache, or reads it so that it gets
-// there. If the line is of no use it does nothing.
-func (s *Store) findCacheable(ctx context.Context, id satra.ID) (_ *satra.Record, done bool, _ error) {
-	if r := s.cache.get(id); r != nil {
-		return r, true, nil
-	}
+// findOnLine reads a record on the line, so that it gets into the cache. If the line
+// is of no use it is not done.
+func (s *Store) findOnLine(ctx context.Context, id satra.ID) (_ *satra.Record, done bool, _ error) {
 	r, ok := s.cache.begin(id)
 	if !ok {
 		return nil, false, nil
 	}
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
 	var record *satra.Record
 	size := 0
 	defer func() { s.cache.fill(id, r, record, size) }()

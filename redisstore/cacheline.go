@@ -130,10 +130,12 @@ func (s *Store) openLine(ctx context.Context) (*line, error) {
 	client, _ := s.client.Dedicate()
 	l := &line{client: client, told: make(chan string, 1)}
 	l.lost = client.SetOnInvalidations(func(keys []rueidis.RedisMessage) { s.toldOf(l, keys) })
-	err := l.client.Do(ctx, client.B().ClientTracking().On().Build()).Error()
+	call, cancel := s.bounded(ctx)
+	defer cancel()
+	err := client.Do(call, client.B().ClientTracking().On().Build()).Error()
 	if refused(err) {
 		err = fmt.Errorf("redisstore: Options.Cache: the server refuses CLIENT TRACKING (%w); allow it, or leave the option 0", err)
-	} else if err = fault(ctx, err); err == nil {
+	} else if err = fault(call, err); err == nil {
 		err = s.beat(ctx, l)
 	}
 	if err != nil {

@@ -97,13 +97,19 @@ func overAt(r *satra.Record) string {
 
 // Find is a GET, unless the read may be old and the cache has it.
 func (s *Store) Find(ctx context.Context, id satra.ID, f satra.Freshness) (*satra.Record, error) {
-	if s.cache != nil && f == satra.Cacheable && ctx.Err() == nil {
-		if r, done, err := s.findCacheable(ctx, id); done {
-			return r, err
+	cacheable := s.cache != nil && f == satra.Cacheable && ctx.Err() == nil
+	if cacheable {
+		if r := s.cache.get(id); r != nil {
+			return r, nil
 		}
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	if cacheable {
+		if r, done, err := s.findOnLine(ctx, id); done {
+			return r, err
+		}
+	}
 	_, u, err := s.get(ctx, id)
 	if err != nil {
 		return nil, err
