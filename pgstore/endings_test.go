@@ -94,13 +94,13 @@ func TestTwoDoNotTakeTheSameEndingOver(t *testing.T) {
 	}
 }
 
-// A schema of the version before is brought up to date, with what is in it.
-func TestASchemaOfTheVersionBeforeKeepsItsSessions(t *testing.T) {
+// A schema of the first version is brought up to date, with what is in it.
+func TestASchemaOfTheFirstVersionKeepsItsSessions(t *testing.T) {
 	s := open(t, options())
 	r := create(t, s, "alice")
 	s.Close()
 	for _, statement := range []string{
-		"drop table {schema}.endings", "drop index {schema}.principals_disabled", "update {schema}.version set version = 1",
+		"drop table {schema}.limits", "drop table {schema}.endings", "drop index {schema}.principals_disabled", "update {schema}.version set version = 1",
 	} {
 		execute(t, s, statement)
 	}

@@ -18,9 +18,12 @@ var schema1 string
 //go:embed schema2.sql
 var schema2 string
 
+//go:embed schema3.sql
+var schema3 string
+
 // migrations lead from each version of the schema to the next. What has been
 // released is never edited.
-var migrations = []string{schema1, schema2}
+var migrations = []string{schema1, schema2, schema3}
 
 // in puts the name of the schema into a statement.
 func (s *Store) in(statement string) string {

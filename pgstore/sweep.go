@@ -11,7 +11,7 @@ import (
 )
 
 // Sweep removes records oldest first, a thousand in a statement, and forgets the
-// epochs that were raised a day ago. Sweepers, and whoever changes a session, do not
+// epochs that were raised a day ago and the limits of which nothing is used. Sweepers, and whoever changes a session, do not
 // wait for one another: what somebody else has locked is left for the next time.
 // First it goes on with an ending of everybody that a node has left.
 func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed int, err error) {
@@ -51,6 +51,7 @@ func (s *Store) sweepSome(ctx context.Context, before time.Time, limit int) (gon
 	err = s.do(ctx, "Sweep", func(ctx context.Context, conn *pgxpool.Conn) error {
 		b := &batch{}
 		b.Queue(s.in(forgetting), limit)
+		b.Queue(s.in(forgettingLimits), limit)
 		b.Queue(s.in(sweeping), before.UnixMicro(), limit).QueryRow(func(row pgx.Row) error { return row.Scan(&gone, &seen) })
 		return b.send(ctx, conn)
 	})
