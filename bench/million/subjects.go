@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,9 @@ type opened struct {
 	sweep func(ctx context.Context, f *filled) (sweeping, error)
 }
 
+// patience is for a machine that is busy: it must not end a long run.
+const patience = 30 * time.Second
+
 // subjects are the stores by name. What open starts ends with the run.
 var subjects = []subject{
 	{"memory", true, func(r *run) (opened, error) {
@@ -33,7 +37,7 @@ var subjects = []subject{
 	{"scs", true, openSCS},
 	{"sqlite", false, func(r *run) (opened, error) {
 		folder := r.TempDir()
-		s, err := sqlitestore.Open(filepath.Join(folder, "sessions.db"), nil)
+		s, err := sqlitestore.Open(filepath.Join(folder, "sessions.db"), &sqlitestore.Options{Timeout: patience})
 		if err != nil {
 			return opened{}, err
 		}
@@ -42,7 +46,7 @@ var subjects = []subject{
 	}},
 	{"redis", false, func(r *run) (opened, error) {
 		server := testserver.StartRedis(r, false)
-		s, err := redisstore.Open(r.Context(), server.URL(), nil)
+		s, err := redisstore.Open(r.Context(), server.URL(), &redisstore.Options{Timeout: patience})
 		if err != nil {
 			return opened{}, err
 		}
@@ -56,7 +60,7 @@ var subjects = []subject{
 	}},
 	{"postgres", false, func(r *run) (opened, error) {
 		server := testserver.StartPostgres(r)
-		s, err := pgstore.Open(r.Context(), server.URL("postgres"), &pgstore.Options{MaxConns: 16})
+		s, err := pgstore.Open(r.Context(), server.URL("postgres"), &pgstore.Options{MaxConns: 16, Timeout: patience})
 		if err != nil {
 			return opened{}, err
 		}
