@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/internal/storename"
@@ -80,6 +81,10 @@ func redis(t testserver.TB, folder string) *Place {
 	}
 }
 
+// patience is the stores' timeout: on a machine that is busy a call may take long,
+// and that is not what is looked at.
+const patience = 20 * time.Second
+
 // A Store is one that has to be closed.
 type Store struct {
 	satra.Store
@@ -107,19 +112,19 @@ func open(ctx context.Context, name string) (*Store, error) {
 	}
 	switch n.Kind {
 	case "sqlite":
-		s, err := sqlitestore.Open(n.Path, &sqlitestore.Options{Shared: n.Shared})
+		s, err := sqlitestore.Open(n.Path, &sqlitestore.Options{Shared: n.Shared, Timeout: patience})
 		if err != nil {
 			return nil, err
 		}
 		return &Store{s, s.Close}, nil
 	case "redis":
-		s, err := redisstore.Open(ctx, n.URL, &redisstore.Options{Durable: satra.DurablePower})
+		s, err := redisstore.Open(ctx, n.URL, &redisstore.Options{Durable: satra.DurablePower, Timeout: patience})
 		if err != nil {
 			return nil, err
 		}
 		return &Store{s, func() error { s.Close(); return nil }}, nil
 	case "postgres":
-		s, err := pgstore.Open(ctx, n.URL, nil)
+		s, err := pgstore.Open(ctx, n.URL, &pgstore.Options{Timeout: patience})
 		if err != nil {
 			return nil, err
 		}
