@@ -12,7 +12,7 @@ import (
 )
 
 // documents are those that say which test shows what.
-var documents = []string{"SECURITY.md", "docs/promises.md", "docs/reliability.md"}
+var documents = []string{"SECURITY.md", "docs/asvs.md", "docs/promises.md", "docs/reliability.md"}
 
 var (
 	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
