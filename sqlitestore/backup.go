@@ -21,9 +21,12 @@ func (s *Store) Backup(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// Touches that were acknowledged are written first.
-	if err := s.do(ctx, "backup", func(*tx) error { return nil }); err != nil {
-		return err
+	// Touches that were acknowledged are written first. Without any, a file that
+	// cannot be written any more can still be copied.
+	if s.cache.touches.Load() > 0 {
+		if err := s.do(ctx, "backup", func(*tx) error { return nil }); err != nil {
+			return err
+		}
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
