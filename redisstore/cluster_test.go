@@ -94,6 +94,7 @@ func TestCluster(t *testing.T) {
 		}
 	}
 	t.Run("EveryNodeIsLookedAt", func(t *testing.T) { everyNodeIsLookedAt(t, w) })
+	t.Run("NobodyAsksANodeThatIsGone", func(t *testing.T) { nobodyAsksANodeThatIsGone(t, w) })
 	t.Run("CommandsAreCounted", func(t *testing.T) { commandsAreCounted(t, w) })
 	t.Run("EndsAreAnnounced", func(t *testing.T) { endsAreAnnounced(t, h) })
 }
@@ -108,6 +109,20 @@ func everyNodeIsLookedAt(t *testing.T, w *clusterWorld) {
 	for _, f := range openKit(t, w.URLs()[0], Options{}).Findings() {
 		if lax := f.Setting == "appendfsync"; lax != (f.Advice != "") {
 			t.Errorf("one node of three is lax: %+v", f)
+		}
+	}
+}
+
+// nobodyAsksANodeThatIsGone opens the store with an address that names such a node
+// too, and asks for the clock so often that the driver would choose it for that.
+func nobodyAsksANodeThatIsGone(t *testing.T, w *clusterWorld) {
+	gone := testserver.StartRedis(t, false)
+	gone.Kill()
+	alive := strings.TrimPrefix(w.URLs()[0], "redis://")
+	k := openKit(t, "redis+cluster://"+gone.Addr()+","+alive, Options{Prefix: rand.Text() + ":", Timeout: 20 * time.Second})
+	for range 100 {
+		if _, err := k.Now(t.Context()); err != nil {
+			t.Fatalf("Now: %v", err)
 		}
 	}
 }

@@ -127,7 +127,6 @@ func aPrimaryDiesUnderLoad(k *kit, s *shift) {
 		lost := func(t *track) bool {
 			return third(k, shardOf(t.id)) == dying || third(k, shardOfName(t.principal)) == dying
 		}
-		k.opensBeside(s.Primaries[(dying+1)%3].URL())
 		l.judge("of the primary that has died", lost)
 		if got := l.judge("of the others", func(t *track) bool { return !lost(t) }); got != (loss{}) {
 			k.Errorf("the other primaries lost %+v, want nothing", got)
@@ -139,18 +138,6 @@ func aPrimaryDiesUnderLoad(k *kit, s *shift) {
 		s.replica[dying].InStep(s.primary[dying])
 		s.primary[dying], s.replica[dying] = s.replica[dying], s.primary[dying]
 		s.Await()
-	}
-}
-
-// opensBeside opens the store while a node of its Cluster is dead, and asks for
-// the clock as often as the driver might choose that node for it.
-func (k *kit) opensBeside(url string) {
-	k.Helper()
-	other := openKit(k.T, url, k.options)
-	for range 30 {
-		if _, err := other.Now(k.Context()); err != nil {
-			k.Errorf("Now beside a dead node: %v", err)
-		}
 	}
 }
 
