@@ -47,8 +47,10 @@ type Options struct {
 	// and RESP3 with CLIENT TRACKING, or Open refuses it. Default 0: no cache.
 	Cache int
 
-	// TLS is used with rediss://. Default: the system's certificates, TLS 1.2
-	// or newer, and the host of the URL.
+	// TLS is used with rediss://, rediss+cluster:// and rediss+sentinel://, and
+	// refused with another address. Default: the system's authorities, TLS 1.2 or
+	// newer. A ServerName is looked for in every server's certificate; without one
+	// that is the host of a rediss:// address, else each server's own address.
 	TLS *tls.Config
 
 	now func() time.Time // the cache's clock; nil: time.Now
