@@ -10,6 +10,12 @@ type rule struct {
 }
 
 var rules = []rule{
+	{[]string{"add-account"}, func(s *Settings) string {
+		if s.AddAccount != "" || s.origins["add-account"] == byDefault {
+			return ""
+		}
+		return "add-account is given without a name; right is the name of the account"
+	}},
 	{[]string{"tls-cert", "tls-key"}, func(s *Settings) string {
 		switch {
 		case s.TLSCert != "" && s.TLSKey == "":

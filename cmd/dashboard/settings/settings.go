@@ -24,6 +24,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/satra-sessions/satra"
 )
 
 // ErrHelp is the error of [Load] if -h or -help was asked for: no fault.
@@ -36,8 +38,14 @@ type Settings struct {
 	Store           string        // for storename.Parse; it may hold a password
 	SessionTimeout  time.Duration // the idle timeout, in whole seconds
 	SessionLifetime time.Duration // in whole seconds
-	SecureCookie    string        // "auto", "on" or "off"; see [Settings.CookieSecure]
-	PublicOrigin    string        // as a browser sends it, "https://dash.example"; or ""
+	RenewAfter      time.Duration // satra.Never: not at all
+	SessionLimit    int           // satra.Unlimited: none
+	Remember        time.Duration // satra.Never: not offered
+	DailyEnd        satra.DailyEnd
+	Database        string // see [Settings.DatabaseName]; it may hold a password
+	SignUp          string // "auto", "open" or "closed"; see [Settings.SignUpOpen]
+	SecureCookie    string // "auto", "on" or "off"; see [Settings.CookieSecure]
+	PublicOrigin    string // as a browser sends it, "https://dash.example"; or ""
 	TrustedProxies  []netip.Prefix
 	TLSCert         string // file names: both or none
 	TLSKey          string
@@ -47,6 +55,7 @@ type Settings struct {
 	LogLevel        slog.Level
 	Config          string // the file that was read, or ""
 	PrintConfig     bool
+	AddAccount      string // the name of an account to make, or ""
 
 	// Warnings name what is odd and does not stop the start.
 	Warnings []string

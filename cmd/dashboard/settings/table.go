@@ -74,6 +74,42 @@ var table = []setting{
 		parse: parseTime(maxLife, func(s *Settings) *time.Duration { return &s.SessionLifetime }), show: func(s *Settings) string { return spell(s.SessionLifetime) }, kinds: durations,
 	},
 	{
+		name: "renew-after", env: "SESSION_RENEW_AFTER", arg: "duration|off", byDefault: "30m",
+		help:  "gives a signed-in session a new token once its token has that age: a copy of it that lies still becomes worthless",
+		right: rightTimeOrOff(minRenew, maxTimeout),
+		parse: parseTimeOrOff(minRenew, maxTimeout, func(s *Settings) *time.Duration { return &s.RenewAfter }), show: func(s *Settings) string { return spellOrOff(s.RenewAfter) }, kinds: durations,
+	},
+	{
+		name: "session-limit", env: "SESSION_LIMIT", arg: "number|off", byDefault: "10",
+		help:  "how many sessions an account may have at once; a sign-in beyond ends the oldest",
+		right: fmt.Sprintf("a number from 1 to %d, or off", maxLimit),
+		parse: parseLimit, show: showLimit, kinds: durations,
+	},
+	{
+		name: "remember", env: "SESSION_REMEMBER", arg: "duration|off", byDefault: "720h",
+		help:  "how long a sign-in with \"remember me\" lasts, and half of that without use; off does not offer it",
+		right: rightTimeOrOff(minRemember, maxLife),
+		parse: parseTimeOrOff(minRemember, maxLife, func(s *Settings) *time.Duration { return &s.Remember }), show: func(s *Settings) string { return spellOrOff(s.Remember) }, kinds: durations,
+	},
+	{
+		name: "daily-end", env: "SESSION_DAILY_END", arg: "time and zone",
+		help:  "ends every session at a time of the day: 06:00 Asia/Kolkata",
+		right: "a time and its zone such as 06:00 Asia/Kolkata",
+		parse: parseDailyEnd, show: func(s *Settings) string { return s.DailyEnd.String() }, kinds: texts,
+	},
+	{
+		name: "database", env: "DASHBOARD_DATABASE", arg: "name", byDefault: "sqlite",
+		help:  "where accounts are kept: sqlite (app.db in the data directory), sqlite:PATH, or postgres://… (several nodes)",
+		right: "sqlite, sqlite:./data/app.db or postgres://user:password@localhost:5432/app",
+		parse: parseDatabase, show: func(s *Settings) string { return s.Database }, kinds: texts,
+	},
+	{
+		name: "signup", env: "DASHBOARD_SIGNUP", arg: "auto|open|closed", byDefault: "auto",
+		help:  "who may make an account: open is anybody, closed only who starts the program with -add-account; auto is open on loopback without a public origin",
+		right: "auto, open or closed",
+		parse: oneOf(func(s *Settings) *string { return &s.SignUp }, "not a choice", "auto", "open", "closed"), show: showSignUp, kinds: texts,
+	},
+	{
 		name: "cookie-secure", env: "SESSION_COOKIE_SECURE", arg: "auto|on|off", byDefault: "auto",
 		help:  "auto is on, except on loopback without TLS and without a public origin",
 		right: "auto, on or off",
@@ -132,6 +168,12 @@ var table = []setting{
 		help:  `a JSON file with settings by their flag's name: {"session-timeout": "90m"}`,
 		right: "the name of a file",
 		parse: optional(func(s *Settings) *string { return &s.Config }), show: func(s *Settings) string { return s.Config }, notInFile: true,
+	},
+	{
+		name: "add-account", arg: "name",
+		help:  "make an account with that name, with the passphrase in the first line of standard input, and end",
+		right: "the name of the account",
+		parse: optional(func(s *Settings) *string { return &s.AddAccount }), notInFile: true,
 	},
 	{
 		name: "print-config", byDefault: "false",
