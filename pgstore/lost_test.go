@@ -105,7 +105,7 @@ func TestOneChangeAtMostMeetsADeadConnection(t *testing.T) {
 func TestNobodyWaitsLongerThanTheTimeout(t *testing.T) {
 	l := &line{}
 	o := over(l, options())
-	o.MaxConns, o.Timeout = 1, 3*time.Second
+	o.MaxConns, o.Timeout = 1, 5*time.Second
 	s := open(t, o)
 	r := create(t, s, "")
 	s.timeout = 50 * time.Millisecond
@@ -128,7 +128,7 @@ func TestNobodyWaitsLongerThanTheTimeout(t *testing.T) {
 	// When the line is good again, the store soon is: no connection that died takes
 	// the place of a new one for longer than the timeout.
 	l.mute.Store(false)
-	s.timeout = 10 * time.Second
+	s.timeout = 30 * time.Second
 	apply(t, s, r.ID, set("a", "1"))
 }
 

@@ -170,7 +170,10 @@ func TestOpenFindsAPoolerThatItWasNotToldOf(t *testing.T) {
 		{"a pooler by statement", byStatement.URL("postgres"), toServer, true, "statement pooling"},
 	} {
 		o := options()
-		o.Pooled, o.WatchURL, o.Timeout = c.pooled, c.watchURL, 3*time.Second
+		o.Pooled, o.WatchURL = c.pooled, c.watchURL
+		if c.watchURL != toServer {
+			o.Timeout = 5 * time.Second // for which it waits to be told
+		}
 		s, err := Open(t.Context(), c.url, o)
 		if err == nil {
 			s.Close()

@@ -84,10 +84,11 @@ func meanwhileAnd(t *testing.T, s *Store, id satra.ID, statement string, waits f
 	}
 	answer := make(chan error, 1)
 	go func() { answer <- call() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for waiting := 0; waiting == 0; {
-		if err := looking.QueryRow(ctx, "select count(*) from pg_locks where not granted").Scan(&waiting); err != nil {
+		// For this row, that is: others may wait for something else.
+		if err := looking.QueryRow(ctx, "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))", conn.PgConn().PID()).Scan(&waiting); err != nil {
 			t.Fatalf("nobody waits for the row: %v", err)
 		}
 	}

@@ -21,21 +21,21 @@ func named(o *Options) *Options {
 	return o
 }
 
-// terminate ends the connections that are so named, and waits until they are gone.
+// terminate ends the connections that are so named, and waits until they are gone:
+// those that there are now, and not what takes their place meanwhile.
 func terminate(t *testing.T, name string) {
 	t.Helper()
 	conn := direct(t)
-	ended := 0
+	var ended []int32
+	err := conn.QueryRow(t.Context(), `select coalesce(array_agg(pid) filter (where pg_terminate_backend(pid)), '{}') from pg_stat_activity
+		where application_name = $1 and pid <> pg_backend_pid()`, name).Scan(&ended)
+	if err != nil || len(ended) == 0 {
+		t.Fatalf("no connection is named %q, %v", name, err)
+	}
 	for left := 1; left > 0; {
-		err := conn.QueryRow(t.Context(), `select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
-			where application_name = $1 and pid <> pg_backend_pid()`, name).Scan(&left)
-		if err != nil {
+		if err := conn.QueryRow(t.Context(), "select count(*) from pg_stat_activity where pid = any($1)", ended).Scan(&left); err != nil {
 			t.Fatal(err)
 		}
-		ended += left
-	}
-	if ended == 0 {
-		t.Fatalf("no connection is named %q", name)
 	}
 }
 
