@@ -25,6 +25,7 @@ import (
 // A config is what to fill with.
 type config struct {
 	n, clients, big int
+	noSync          bool
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.IntVar(&c.n, "n", 1_000_000, "how many sessions")
 	flag.IntVar(&c.clients, "clients", 64, "how many clients fill a store together")
 	flag.IntVar(&c.big, "big", 0, "bytes of a third value; 0: there is none")
+	flag.BoolVar(&c.noSync, "nosync", false, "PostgreSQL does not wait for the disk: for one that others use as well")
 	only := flag.String("store", "all", "memory, scs, sqlite, redis, postgres, or all of them")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -59,7 +59,11 @@ var subjects = []subject{
 		return opened{ours{s}, func() (int64, error) { return usedMemory(conn) }, sweepRedis(s, conn)}, nil
 	}},
 	{"postgres", false, func(r *run) (opened, error) {
-		server := testserver.StartPostgres(r)
+		var settings []string
+		if r.noSync {
+			settings = []string{"fsync=off"}
+		}
+		server := testserver.StartPostgres(r, settings...)
 		s, err := pgstore.Open(r.Context(), server.URL("postgres"), &pgstore.Options{MaxConns: 16, Timeout: patience})
 		if err != nil {
 			return opened{}, err
