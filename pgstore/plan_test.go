@@ -92,7 +92,8 @@ func fill(t *testing.T, s *Store) {
 	copied = strings.Replace(copied, " seen,", " seen + i * 1000000,", 1)
 	execute(t, s, "insert into {schema}.sessions ("+allColumns+", sweep_at) select "+copied+", sweep_at + i * 1000000 from {schema}.sessions, generate_series(1::bigint, 10000) i where id = $1", seed.ID[:])
 	execute(t, s, "insert into {schema}.principals select ('user' || i)::bytea, i, now() - i * interval '1 hour', i % 7 = 0 from generate_series(1, 10000) i")
-	for _, table := range []string{"sessions", "principals"} {
+	execute(t, s, "insert into {schema}.limits (key, used) select 'limit' || i, (extract(epoch from now()) * 1000000)::bigint + (i - 20) * 1000000000 from generate_series(1::bigint, 10000) i")
+	for _, table := range []string{"sessions", "principals", "limits"} {
 		execute(t, s, "vacuum analyze {schema}."+table)
 	}
 }
@@ -145,7 +146,7 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 		}},
 		{"Disabled", []string{"principals_disabled"}, func() error { _, err := s.Disabled(ctx, "user9", 20); return err }},
 		{"an end", []string{"sessions_pkey"}, change(&satra.Change{At: t0, End: &satra.End{At: t0, Reason: satra.ReasonSignedOut}})},
-		{"Sweep", []string{"principals_raised", "sessions_sweep", "principals_pkey", "sessions_pkey"}, func() error {
+		{"Sweep", []string{"principals_raised", "limits_used", "sessions_sweep", "principals_pkey", "sessions_pkey"}, func() error {
 			n, err := s.Sweep(ctx, t0.Add(time.Hour+30*time.Second), 20)
 			if err == nil && n < 10 {
 				err = fmt.Errorf("swept %d, want some", n)
