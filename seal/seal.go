@@ -16,8 +16,8 @@
 // key's name: moved to another session or another name it does not open. Of
 // somebody who reads the data it hides values, seeds and what is made from them.
 // It does not hide what the store has to work with: session IDs, principals,
-// times, devices, the names of keys, and how long a value is (by 33 bytes).
-// Tokens need no sealing, a store holds hashes of them only.
+// times, devices, the names of keys, and how long a value is. Tokens need no
+// sealing: a store holds hashes of them only.
 //
 // Somebody who writes to the data, without a key, cannot make a value or a seed
 // of their choice: what was not sealed here is not believed. They can destroy and
