@@ -144,8 +144,9 @@ func importedSessionsAreTheirPrincipals(k *kit) {
 		k.Errorf("after the import of a tombstone: %d are listed", len(got))
 	}
 	// An anonymous session that was signed in there, after it had been imported.
-	anonymous.Principal, anonymous.Generation, anonymous.Version = alice, 2, 2
-	k.importing(anonymous, true)
+	signedIn := *anonymous
+	signedIn.Principal, signedIn.Generation, signedIn.Version = alice, 2, 2
+	k.importing(&signedIn, true)
 	if got := k.live(alice, 0); len(got) != 3 {
 		k.Errorf("after a sign-in was imported: %d live, want 3", len(got))
 	}
