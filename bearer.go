@@ -11,12 +11,24 @@ import (
 var ErrBearer = errors.New("satra: a request with a bearer token has no cookie to set")
 
 // HasBearerToken reports whether the request carries a token of the form of
-// ours in its Authorization header. Such a request has no session but the
-// token's: its cookies are ignored, so that it needs no CSRF token, since no
-// site can make a browser send that header. One that carries a session's cookie
-// as well is refused.
+// ours in its Authorization header; inside [Manager.Handler], and [Options.Bearer]
+// is off, it never does. Such a request has no session but the token's, whatever
+// cookie comes, so that it needs no CSRF token: no site can make a browser send
+// that header. One that carries a session's cookie as well is refused.
 func HasBearerToken(r *http.Request) bool {
+	if s := stateOf(r.Context()); s != nil {
+		return s.hasBearer()
+	}
 	_, ok := bearerToken(r)
+	return ok
+}
+
+// hasBearer reports whether the request's session is that of a bearer token.
+func (s *state) hasBearer() bool {
+	if !s.m.options.Bearer || len(s.r.Header["Authorization"]) == 0 {
+		return false
+	}
+	_, ok := bearerToken(s.r)
 	return ok
 }
 
@@ -33,30 +45,25 @@ func bearerToken(r *http.Request) (p presented, ok bool) {
 	return presented{id, secret}, ok
 }
 
-// lookBearer judges a bearer token, and reports whether there is one.
-func (s *state) lookBearer() bool {
-	p, ok := bearerToken(s.r)
-	if !ok {
-		return false
-	}
+// lookBearer judges the bearer token.
+func (s *state) lookBearer() {
+	p, _ := bearerToken(s.r)
 	s.bearer = true
 	var shown [3]presented
 	if presentedTokens(s.r, s.m.options.CookieName, &shown) > 0 {
 		s.note(Event{Kind: EventAmbiguous, Detail: "a cookie and a bearer token"})
 		s.fail(ErrAmbiguous)
-		return true
+		return
 	}
-	if s.m.options.Bearer {
-		s.find(p)
-	}
-	return true
+	s.find(p)
 }
 
 // IssueToken completes a sign-in of a program instead of a browser: the token
 // that it returns, 64 characters, is to be sent as "Authorization: Bearer …" and
 // kept like a password. It has a session of its own, which counts, is listed and
 // is ended like any other; the request's own session and cookie are left alone.
-// The token is never renewed by age. [Options.Bearer] has to be on.
+// The token is never renewed by age. The response that tells it is never cached, and
+// must not have begun. [Options.Bearer] has to be on.
 //
 // Errors: those of [Attempt.Complete], save those of cookies.
 func (a Attempt) IssueToken(ctx context.Context, method string) (string, error) {
@@ -72,8 +79,11 @@ func (a Attempt) IssueToken(ctx context.Context, method string) (string, error) 
 	}
 	s.lock()
 	defer s.unlock()
-	if s.phase == done {
+	switch s.phase {
+	case done:
 		return "", ErrEnded
+	case committed:
+		return "", ErrCommitted // it may be on its way into somebody's cache
 	}
 	err := ErrEpoch
 	var t token

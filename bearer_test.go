@@ -1,6 +1,7 @@
 package satra_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -129,10 +130,37 @@ func TestTokensAreOffUnlessAskedFor(t *testing.T) {
 		t.Error("a token was issued that nobody accepts")
 	}
 	// Another program's Authorization is none of ours.
-	b := a.browser()
+	b := off.browser()
 	b.post("/signin?as=bob")
-	for _, header := range []string{"Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Authorization: Basic Ym9iOmJvYg==", "Authorization: Bearer"} {
+	for _, header := range []string{"Authorization: Bearer " + strings.Repeat("deadbeef", 8), "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "Authorization: Basic Ym9iOmJvYg==", "Authorization: Bearer"} {
 		wantStatus(t, b.get("/me", header), 200)
+	}
+}
+
+func TestATokenIsNotToldInAResponseThatHasBegun(t *testing.T) {
+	a := programs(t, satra.Options{})
+	var issued error
+	a.on("/late", func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "public, max-age=600")
+		fmt.Fprint(w, "the token is ")
+		attempt, err := satra.BeginSignIn(r.Context(), "alice")
+		if err == nil {
+			_, issued = attempt.IssueToken(r.Context(), "api key")
+		}
+		return err
+	})
+	a.browser().post("/late")
+	if !errors.Is(issued, satra.ErrCommitted) || len(a.store.records) != 0 {
+		t.Errorf("got error %v and %d records, want ErrCommitted and none", issued, len(a.store.records))
+	}
+	a.on("/private", func(w http.ResponseWriter, r *http.Request) error {
+		_, err := satra.From(r.Context())
+		w.Header().Set("Cache-Control", "private, max-age=600")
+		return err
+	})
+	header := bearer(t, a.browser().post("/token?as=alice"))
+	if got := strings.Join(a.browser().get("/private", header).Header["Vary"], ", "); !strings.Contains(got, "Authorization") {
+		t.Errorf("a response to a token varies by %q", got)
 	}
 }
 

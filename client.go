@@ -68,7 +68,8 @@ const (
 	// set the cookie as well.
 	CookieTrusted
 
-	// CookieIgnored is a request without a session, whatever cookie came.
+	// CookieIgnored is a request without a session, whatever cookie came; a
+	// bearer token is none.
 	CookieIgnored
 )
 

@@ -71,7 +71,7 @@ func (s *state) finish(returned bool) {
 		if s.cookie != "" {
 			s.writeHeaders()
 		}
-	} else if returned && (s.touch || s.firstShown) && s.standing == live {
+	} else if returned && (s.touch || s.firstShown != nil) && s.standing == live {
 		s.saveTouch() // the session was first used after the first byte
 	}
 	s.phase = done
@@ -97,7 +97,7 @@ func (s *state) save() error {
 	case s.unsaved():
 		_, err := s.apply(&Change{})
 		return err
-	case s.touch || s.firstShown:
+	case s.touch || s.firstShown != nil:
 		s.saveTouch()
 	}
 	return nil
@@ -111,10 +111,8 @@ func (s *state) saveTouch() {
 	if s.touch {
 		c = s.touchChange()
 	}
-	if s.firstShown {
-		c.Shown = &s.rec.Secret
-	}
-	s.touch, s.firstShown = false, false
+	c.Shown = s.firstShown
+	s.touch, s.firstShown = false, nil
 	_, err := s.m.store.Apply(commitContext{s}, s.rec.ID, &c)
 	if err == nil {
 		s.seen = c.Seen
@@ -165,15 +163,13 @@ func (s *state) complete(c *Change) {
 	}
 	if c.End == nil {
 		s.takeAlong(c)
-		if s.firstShown {
-			c.Shown = &s.rec.Secret
-		}
+		c.Shown = s.firstShown
 	}
 }
 
 // applied notes that the store has made the change.
 func (s *state) applied(c *Change, result Result) {
-	s.touch, s.firstShown, s.seen = false, false, c.Seen
+	s.touch, s.firstShown, s.seen = false, nil, c.Seen
 	for i := range s.writes {
 		s.writes[i].saved = true
 	}
@@ -252,6 +248,9 @@ func (s *state) writeHeaders() {
 	}
 	if s.cookie != "" {
 		h.Add("Set-Cookie", s.cookie)
+	}
+	if s.bearer {
+		h.Add("Vary", "Authorization")
 	}
 	if s.clear {
 		h.Set("Clear-Site-Data", `"cache", "storage"`)

@@ -86,7 +86,9 @@ func TestNobodyElseSeesDevices(t *testing.T) {
 
 func TestCheckRecent(t *testing.T) {
 	a := routes(newApp(t, satra.Options{}))
-	a.on("/recent", func(w http.ResponseWriter, r *http.Request) error { return satra.CheckRecent(r.Context(), 5*time.Minute) })
+	a.on("/recent", func(w http.ResponseWriter, r *http.Request) error {
+		return satra.CheckRecent(r.Context(), 5*time.Minute)
+	})
 	b := a.browser()
 	wantStatus(t, b.get("/recent"), 401)
 	b.get("/start")

@@ -12,6 +12,9 @@ import (
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := &state{Context: r.Context(), m: m}
+		if m.options.RenewAfter != Never {
+			s.came = m.now() // before a body that takes its time
+		}
 		s.w.state, s.w.under = s, w
 		s.r = r.WithContext(s)
 		returned := false

@@ -39,7 +39,7 @@ func (s *state) begin() error {
 	s.token = newToken(s.rec.ID)
 	s.rec.Secret = s.token.hash()
 	s.standing, s.fresh, s.touch = live, true, false
-	s.renew, s.firstShown = renewNothing, false
+	s.renew, s.firstShown = renewNothing, nil
 	return nil
 }
 
@@ -194,7 +194,7 @@ func SignOut(ctx context.Context) error {
 // forget makes the request one without a session, and the browser with it.
 func (s *state) forget() {
 	s.standing, s.rec, s.end, s.fresh, s.touch, s.writes, s.sticky = absent, nil, nil, false, false, nil, nil
-	s.renew, s.firstShown = renewNothing, false
+	s.renew, s.firstShown = renewNothing, nil
 	s.clear = !s.bearer
 	if s.cookie = ""; s.mayChangeCookie() {
 		s.cookie = s.m.deleteCookie()

@@ -13,26 +13,31 @@ func (r *Record) Merge(from *Record) (*Record, error) {
 	if r.ID != from.ID {
 		return nil, ErrConflict
 	}
-	ends := r.Ended == nil && from.Ended != nil
+	if r.Ended != nil {
+		return r, nil
+	}
 	newer := from.Generation > r.Generation || from.Generation == r.Generation && from.Version > r.Version
-	replaces := r.Ended == nil && (ends || newer)
-	if from.Principal != r.Principal && r.Ended == nil && (r.Principal != "" && replaces || from.Principal != "" && !replaces) {
+	old, young := from, r
+	if newer {
+		old, young = r, from
+	}
+	// A session is nobody's first and somebody's then, and never another's.
+	if old.Principal != young.Principal && old.Principal != "" {
 		return nil, ErrConflict
 	}
-	switch {
-	case r.Ended != nil:
-		return r, nil
-	case !replaces && !from.Seen.After(r.Seen):
+	ends := from.Ended != nil
+	if !newer && !ends && !from.Seen.After(r.Seen) {
 		return r, nil
 	}
-	next := *r
-	if replaces {
-		next = *from
-	}
-	if r.Seen.After(from.Seen) {
-		next.Seen, next.LastDevice = r.Seen, r.LastDevice
-	} else {
+	next := *young
+	if from.Seen.After(r.Seen) {
 		next.Seen, next.LastDevice = from.Seen, from.LastDevice
+	} else if r.Seen.After(from.Seen) {
+		next.Seen, next.LastDevice = r.Seen, r.LastDevice
+	}
+	if ends && !newer { // of what this session was before: it is over all the same
+		next.Version++
+		next.end(*from.Ended)
 	}
 	return &next, nil
 }

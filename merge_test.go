@@ -27,14 +27,16 @@ func TestMerge(t *testing.T) {
 		{"an earlier one does not", here, record("", 1, 2, 1, nil), here},
 		{"what was seen here later is kept", record("", 1, 3, 3, nil), record("", 1, 4, 2, nil), record("", 1, 4, 3, nil)},
 		{"what was seen there later is taken", here, record("", 1, 2, 2, nil), record("", 1, 3, 2, nil)},
-		{"an end there is final", record("", 1, 9, 1, nil), record("", 1, 4, 1, end), record("", 1, 4, 1, end)},
+		{"an end there is final", record("", 1, 9, 1, nil), record("", 1, 4, 1, end), record("", 1, 10, 1, end)},
 		{"an end here is final", record("", 1, 3, 1, end), record("", 1, 9, 2, nil), record("", 1, 3, 1, end)},
 		{"the first end stays", record("", 1, 3, 1, end), record("", 1, 9, 2, &End{At: t0, Reason: ReasonLimit}), record("", 1, 3, 1, end)},
 		{"a sign-in there", here, record("alice", 2, 4, 1, nil), record("alice", 2, 4, 1, nil)},
 		{"a sign-in here, whatever was changed there", record("alice", 2, 4, 1, nil), record("", 1, 9, 1, nil), record("alice", 2, 4, 1, nil)},
 		{"another principal's", record("alice", 2, 4, 1, nil), record("bob", 2, 5, 1, nil), nil},
 		{"another principal's, older", record("alice", 2, 4, 1, nil), record("bob", 2, 3, 1, nil), nil},
-		{"another principal's end", record("alice", 2, 4, 1, nil), record("", 1, 3, 1, end), nil},
+		{"an end of what it was before it was signed in here", record("alice", 2, 4, 1, nil), record("", 1, 3, 1, end), record("alice", 2, 5, 1, end)},
+		{"an end there of a version that is older", record("alice", 3, 9, 1, nil), record("alice", 2, 4, 1, end), record("alice", 3, 10, 1, end)},
+		{"another principal's end", record("alice", 2, 4, 1, nil), record("bob", 2, 3, 1, end), nil},
 		{"another ID", here, &Record{ID: ID{2}}, nil},
 	} {
 		got, err := c.here.Merge(c.from)
@@ -45,7 +47,7 @@ func TestMerge(t *testing.T) {
 			continue
 		}
 		if err != nil || got.Version != c.want.Version || !got.Seen.Equal(c.want.Seen) || got.Principal != c.want.Principal ||
-			got.Ended != c.want.Ended || got.LastDevice != c.want.LastDevice {
+			(got.Ended == nil) != (c.want.Ended == nil) || got.Ended != nil && *got.Ended != *c.want.Ended || got.LastDevice != c.want.LastDevice {
 			t.Errorf("%s: got %+v, %v; want %+v", c.name, *got, err, *c.want)
 		}
 		if same := got == c.here; same != (c.want == c.here || c.here.Ended != nil || c.name == "a sign-in here, whatever was changed there") {

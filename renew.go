@@ -56,9 +56,10 @@ func (r *Record) predecessor() *Retired {
 	return nil
 }
 
-// works reports whether a secret that was renewed may still be shown.
-func (old *Retired) works(now time.Time) bool {
-	return old.Shown.IsZero() || now.Sub(old.Shown) <= RenewGrace
+// works reports whether a secret that was renewed may still be shown by a request
+// that came at that instant.
+func (old *Retired) works(came time.Time) bool {
+	return old.Shown.IsZero() || came.Sub(old.Shown) <= RenewGrace
 }
 
 // secretAge is how long the record's secret has been valid, of a session that is
@@ -74,13 +75,13 @@ func (r *Record) secretAge(now time.Time) time.Duration {
 // weighSecret notes what is to be done about the secret that was shown: the
 // record's, or the previous one.
 func (s *state) weighSecret(rec *Record, former *Retired, now time.Time) {
-	s.renew, s.firstShown = renewNothing, false
+	s.renew, s.firstShown = renewNothing, nil
 	if former != nil {
 		s.renew = renewSucceeded
 		return
 	}
 	if old := rec.predecessor(); old != nil && old.Shown.IsZero() {
-		s.firstShown = true
+		s.firstShown = &rec.Secret
 	}
 	after := s.m.options.RenewAfter
 	if after > 0 && rec.Principal != "" && rec.Transport == TransportCookie && rec.secretAge(now) >= after {
@@ -97,27 +98,28 @@ func (s *state) refuse(rec *Record, former *Retired, now time.Time) {
 	if s.freshness != Fresh {
 		return // looked for again, as it stands
 	}
-	limit := refusals
-	if !sameBrowser(s.r.UserAgent(), rec.LastDevice.UserAgent) {
-		limit = 1
-	}
 	s.note(Event{Kind: EventReusedToken, Session: rec.ID, Principal: rec.Principal})
-	if former.Refused > 0 && now.Sub(former.RefusedAt) < refusalWindow {
-		return // it would not count: no write for it
-	}
 	end := End{At: now, Reason: ReasonStolen}
-	result, err := s.m.store.Apply(commitContext{s}, rec.ID, &Change{At: now, Refused: &Refusal{
-		Secret: former.Secret, Window: refusalWindow, Limit: limit, End: end,
-	}})
-	ended := result.Record != nil && result.Record.Ended != nil
+	c := &Change{At: now, IfGeneration: &rec.Generation}
 	switch {
-	case err == nil && ended:
-		s.note(Event{Kind: EventEnded, Session: rec.ID, Principal: rec.Principal, Reason: ReasonStolen})
-	case err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound):
-		s.note(Event{Kind: EventStoreFailed, Detail: "a reused token", Err: err}) // refused all the same
+	case !sameBrowser(s.r.UserAgent(), rec.LastDevice.UserAgent):
+		c.End = &end
+	case former.Refused > 0 && now.Sub(former.RefusedAt) < refusalWindow:
+		return // it would not count: no write for it
+	default:
+		c.Refused = &Refusal{Secret: former.Secret, Window: refusalWindow, Limit: refusals, End: end}
 	}
-	if ended && s.standing == stale {
-		s.standing, s.end = over, &EndedError{Session: rec.ID, End: *result.Record.Ended, Idle: rec.Idle}
+	c.Return = true
+	result, err := s.m.store.Apply(commitContext{s}, rec.ID, c)
+	ended := err == nil && result.Record != nil && result.Record.Ended != nil
+	switch {
+	case ended:
+		s.note(Event{Kind: EventEnded, Session: rec.ID, Principal: rec.Principal, Reason: ReasonStolen})
+		if s.standing == stale {
+			s.standing, s.end = over, &EndedError{Session: rec.ID, End: *result.Record.Ended, Idle: rec.Idle}
+		}
+	case err != nil && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict):
+		s.note(Event{Kind: EventStoreFailed, Detail: "a reused token", Err: err}) // refused all the same
 	}
 }
 
@@ -148,7 +150,7 @@ func (s *state) saveRenewed() error {
 		return nil
 	case errors.Is(err, ErrConflict) && result.Record != nil && result.Record.Generation == s.rec.Generation:
 		// Another request has renewed it: the successor is the same for all.
-		s.rec, s.firstShown = result.Record, false
+		s.rec, s.firstShown = result.Record, nil
 		s.succeed(secret)
 		return s.save()
 	case waits:

@@ -153,6 +153,56 @@ func TestAnotherBrowserEndsItAtOnce(t *testing.T) {
 	wantStatus(t, b.get("/me", firefox), 401)
 }
 
+func TestAnotherBrowserEndsItWhateverWasCounted(t *testing.T) {
+	a, b := renewing(t)
+	thief := b.copy()
+	b.get("/me", firefox)
+	b.get("/me", firefox)
+	a.clock.advance(time.Minute)
+	wantStatus(t, thief.get("/me", firefox), 409)
+	wantStatus(t, thief.get("/me", chrome), 401)
+}
+
+// TestASuccessorThatNobodyHasShownIsNotTakenForShown holds an Update that loses a
+// race against a request which renews the token, and whose response is lost.
+func TestASuccessorThatNobodyHasShownIsNotTakenForShown(t *testing.T) {
+	a, b := renewing(t)
+	wantStatus(t, b.get("/me", firefox), 200) // the browser has a new token, and has not shown it
+	a.clock.advance(31 * time.Minute)         // which is due again
+	lost, once := b.copy(), false
+	a.on("/raced", func(w http.ResponseWriter, r *http.Request) error {
+		_, err := visits.Update(r.Context(), func(n int) (int, error) {
+			if !once {
+				once = true
+				lost.get("/visit", firefox)
+			}
+			return n + 1, nil
+		})
+		return err
+	})
+	b.get("/raced", firefox, "X-Session-Background: 1")
+	for range 4 {
+		a.clock.advance(31 * time.Second)
+		wantStatus(t, b.copy().get("/me", firefox), 200)
+	}
+}
+
+// TestABodyThatTakesItsTime holds a request that came before the grace was over,
+// and asks for its session afterwards.
+func TestABodyThatTakesItsTime(t *testing.T) {
+	a, b := renewing(t)
+	a.on("/upload", func(w http.ResponseWriter, r *http.Request) error {
+		a.clock.advance(10 * time.Minute)
+		_, err := satra.From(r.Context())
+		return err
+	})
+	uploading := b.copy()
+	b.get("/me", firefox)
+	b.get("/me", firefox)
+	wantStatus(t, uploading.post("/upload", firefox), 200)
+	wantStatus(t, b.get("/me", firefox), 200)
+}
+
 // TestNobodyElseCanSignTheOwnerOut holds what is no proof of a copy: unknown
 // secrets, and those that a sign-in retired, however often they are shown.
 func TestNobodyElseCanSignTheOwnerOut(t *testing.T) {

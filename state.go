@@ -62,6 +62,7 @@ type state struct {
 	bearer     bool      // the request carries a bearer token, and so has no cookie
 	tells      bool      // the response tells a token: nobody may keep it
 	freshness  Freshness // of the look-up
+	came       time.Time // when the request did, if tokens are renewed
 	looked     time.Time // when the session was found
 
 	rec    *Record     // live: the record as this request knows it
@@ -75,7 +76,7 @@ type state struct {
 	renew  renewal   // what the response has to do about the secret
 	seen   time.Time // what this request has written of it
 
-	firstShown bool // the secret was shown for the first time since a renewal: waits to be written
+	firstShown *Hash // the secret, if it was shown for the first time since a renewal: waits to be written
 
 	cookie   string // the Set-Cookie line of what has acted, or ""
 	clear    bool   // the browser is to clear what it keeps of the site
@@ -154,7 +155,7 @@ func (s *state) cookieUse() CookieUse {
 
 // mayChangeCookie reports whether the response may set or delete the cookie.
 func (s *state) mayChangeCookie() bool {
-	if s.bearer || len(s.r.Header["Authorization"]) > 0 && HasBearerToken(s.r) {
+	if s.hasBearer() {
 		return false
 	}
 	switch s.cookieUse() {
@@ -193,10 +194,6 @@ func (s *state) loadOld() error {
 
 // look judges the tokens that came, in the cache first if that is good enough.
 func (s *state) look() {
-	if s.cookieUse() == CookieIgnored {
-		s.standing = absent
-		return
-	}
 	if !s.cacheable || !s.lookOld() {
 		s.lookUp(Fresh)
 	}
@@ -206,7 +203,10 @@ func (s *state) look() {
 // header full of them costs three look-ups and not a hundred.
 func (s *state) lookUp(f Freshness) {
 	s.standing, s.freshness = absent, f
-	if len(s.r.Header["Authorization"]) == 0 || !s.lookBearer() {
+	switch {
+	case s.hasBearer():
+		s.lookBearer()
+	case s.cookieUse() != CookieIgnored:
 		var shown [3]presented
 		for _, p := range shown[:presentedTokens(s.r, s.m.options.CookieName, &shown)] {
 			s.find(p)
@@ -251,7 +251,7 @@ func (s *state) judge(p presented, rec *Record, now time.Time) {
 			s.standing, s.end = over, &EndedError{Session: rec.ID, End: *end, Idle: rec.Idle}
 			s.note(Event{Kind: EventShownOver, Session: rec.ID, Principal: rec.Principal, Reason: end.Reason})
 		}
-	case current || renewed && former == rec.predecessor() && former.works(now):
+	case current || renewed && former == rec.predecessor() && former.works(s.came):
 		s.found(rec, former, now)
 	case renewed:
 		s.refuse(rec, former, now)

@@ -77,3 +77,46 @@ func TestABearerTokenNeedsNoCSRFToken(t *testing.T) {
 		}
 	}
 }
+
+// TestAnothersTokenIsNoExcuse holds a manager that takes no bearer tokens: a header
+// that looks like one changes nothing.
+func TestAnothersTokenIsNoExcuse(t *testing.T) {
+	a := newApp(t, csrf.Options{})
+	resp := httptest.NewRecorder()
+	a.m.Handler(a.mux).ServeHTTP(resp, httptest.NewRequest("GET", "https://dash.example/token", nil))
+	cookie, text := resp.Result().Cookies()[0], resp.Body.String()
+	for what, h := range map[string]http.Handler{
+		"Handler":                       a.m.Handler(a.p.Handler(a.mux)),
+		"CrossOrigin and RequireToken":  a.p.CrossOrigin(a.m.Handler(a.p.RequireToken(a.mux))),
+		"CrossOrigin, inside a manager": a.m.Handler(a.p.CrossOrigin(a.p.RequireToken(a.mux))),
+	} {
+		for _, c := range []struct {
+			header []string
+			want   int
+		}{
+			{[]string{"Sec-Fetch-Site: same-origin"}, 403},
+			{[]string{"Sec-Fetch-Site: same-origin", "X-CSRF-Token: " + text}, 200},
+		} {
+			r := httptest.NewRequest("POST", "https://dash.example/other", nil)
+			r.Header.Set("Authorization", "Bearer "+strings.Repeat("deadbeef", 8))
+			r.Header.Set("Cookie", cookie.Name+"="+cookie.Value)
+			for _, line := range c.header {
+				name, value, _ := strings.Cut(line, ": ")
+				r.Header.Set(name, value)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != c.want {
+				t.Errorf("%s, %q: got %d, want %d; %s", what, c.header, w.Code, c.want, w.Body)
+			}
+			if w.Code == 200 && w.Body.String() != "session" {
+				t.Errorf("%s: the session is not there: %s", what, w.Body)
+			}
+			if w.Code == 200 { // the app signs out: the next needs a session again
+				again := httptest.NewRecorder()
+				a.m.Handler(a.mux).ServeHTTP(again, httptest.NewRequest("GET", "https://dash.example/token", nil))
+				cookie, text = again.Result().Cookies()[0], again.Body.String()
+			}
+		}
+	}
+}

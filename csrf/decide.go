@@ -60,7 +60,7 @@ func decide(f facts) verdict {
 	// No page can make a browser send this header, and the cookies of a request
 	// that has it are ignored.
 	case f.bearer:
-		return verdict{row: rowBearer}
+		return verdict{row: rowBearer, use: satra.CookieIgnored}
 	case f.ownProof:
 		return verdict{row: rowOwnProof}
 

@@ -35,7 +35,13 @@ func crossOrigin() error {
 // outside of [satra.RequireSignIn].
 func (p *Protection) CrossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := decide(p.facts(r))
+		f := p.facts(r)
+		bearer := f.bearer
+		f.bearer = false // whether the manager takes such tokens is not known here
+		v := decide(f)
+		if f.bearer = bearer; v.refused != "" {
+			v = decide(f)
+		}
 		switch {
 		case v.refused != "":
 			p.refuse(r, satra.Event{Kind: satra.EventCrossOrigin, Detail: describe(v, r)})

@@ -55,24 +55,22 @@ const crowd = 10
 // PerSession bounds the requests of each session, and ten times as high those
 // that come without one from each address. A session that is signed in or begun is
 // thus never kept out by others behind its address. It belongs inside
-// [satra.Manager.Handler], and panics elsewhere, and for a limit that is none.
+// [satra.Manager.Handler], and panics elsewhere, and for a limit that is none, or
+// none ten times as high.
 //
-// It asks the store for the session, as the handler would. If that cannot be
-// reached, the request passes: the handler will say so.
+// It asks the store for the session, as the handler would. While that cannot be
+// reached, a request counts as one without.
 func (l *Limiter) PerSession(name string, limit Limit) func(http.Handler) http.Handler {
-	if err := limit.valid(); err != nil {
+	if err := errors.Join(limit.valid(), limit.Times(crowd).valid()); err != nil {
 		panic(err)
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ok := true
-			switch s, err := satra.From(r.Context()); {
-			case err == nil:
+			if s, err := satra.From(r.Context()); err == nil {
 				ok = l.pass(w, r, name, s.ID.String(), limit)
-			case !errors.Is(err, satra.ErrUnavailable):
-				if address := Address(r); address != "" {
-					ok = l.pass(w, r, name+" without a session", address, limit.Times(crowd))
-				}
+			} else if address := Address(r); address != "" {
+				ok = l.pass(w, r, name+" without a session", address, limit.Times(crowd))
 			}
 			if ok {
 				next.ServeHTTP(w, r)

@@ -1,9 +1,11 @@
 package ratelimit
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,11 +92,34 @@ func TestOthersBehindAnAddressKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// TestWhoHangsUpIsCounted holds a client that goes away, so that its session
+// cannot be asked for.
+func TestWhoHangsUpIsCounted(t *testing.T) {
+	l, _ := newLimiter(t, nil, Options{})
+	h := site(t, l, PerMinute(1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	allowed := 0
+	for range 50 {
+		r := httptest.NewRequest("GET", "https://dash.example/do", nil).WithContext(gone)
+		r.Header.Set("Cookie", "__Host-satra="+strings.Repeat("B", 64))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Header().Get("Retry-After") == "" || w.Code != 429 {
+			allowed++
+		}
+	}
+	if allowed != 10 {
+		t.Errorf("%d of 50 requests were let through, want 10", allowed)
+	}
+}
+
 func TestAHandlerWithoutALimitPanics(t *testing.T) {
 	l, _ := newLimiter(t, nil, Options{})
 	for name, f := range map[string]func(){
-		"Limit":      func() { l.Limit("x", Limit{}, Address) },
-		"PerSession": func() { l.PerSession("x", Limit{1, 0}) },
+		"Limit":                         func() { l.Limit("x", Limit{}, Address) },
+		"PerSession":                    func() { l.PerSession("x", Limit{1, 0}) },
+		"PerSession, ten times as high": func() { l.PerSession("x", Limit{1000, time.Millisecond}) },
 	} {
 		func() {
 			defer func() {

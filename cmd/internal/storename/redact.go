@@ -6,16 +6,16 @@ import "regexp"
 const Redacted = "[redacted]"
 
 var (
-	// From the colon after the user's name to the last @: a password may hold
-	// any character when somebody forgets to escape it. A name alone is left:
-	// it is no secret, and helps to find the mistake.
-	urlPassword = regexp.MustCompile(`(?s)(://[^:@/?#]*:).*@`)
+	// From the first colon to the last @: a name or a password may hold any
+	// character when somebody forgets to escape it. A name alone is left: it is
+	// no secret, and helps to find the mistake.
+	urlPassword = regexp.MustCompile(`(?s)(://[^:]*:).*@`)
 
 	// Where a port stands, if the @ and the host were forgotten.
 	portPassword = regexp.MustCompile(`(://[^:@/?#\[\s]*:)([^@/?#,\s]*[^@/?#,\s0-9][^@/?#,\s]*)`)
 
 	// In a query or a list of words, as database drivers take them.
-	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)=)[^&\s]*`)
+	namedPassword = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token)\s*=\s*)(?:'[^']*'|[^&\s]*)`)
 )
 
 // Redact hides the passwords in a value, whatever it is: people put the address

@@ -39,7 +39,7 @@ type Report struct {
 	Live     int64 // of these, not over
 	Copied   int64 // taken over, ends included; a record may count several times
 	Passes   int   // over the store copied from
-	Changed  int64 // taken over in the last pass: while it is not 0, sessions are being changed there
+	Changed  int64 // taken over or disabled since the last pass began: while it is not 0, sessions are being changed there
 	Disabled int64 // principals that were disabled as there
 	Missing  int64 // live in the store copied to, and not in the other
 	Ended    int64 // of these, ended by EndMissing
@@ -110,9 +110,14 @@ func (c *copier) run(ctx context.Context) error {
 	}
 	c.refused.Store(0)
 	c.report.Problems = nil
+	before, disabled := c.copied.Load(), c.report.Disabled
 	if err := c.verify(ctx); err != nil {
 		return err
 	}
+	if err := c.disable(ctx); err != nil { // who was disabled since the last pass
+		return err
+	}
+	c.report.Changed += c.copied.Load() - before + c.report.Disabled - disabled
 	return c.countEnabled(ctx)
 }
 

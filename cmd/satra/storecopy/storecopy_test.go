@@ -197,3 +197,25 @@ func TestProgressIsTold(t *testing.T) {
 		t.Errorf("the last that was told is %v", last)
 	}
 }
+
+// TestWhatChangesDuringTheComparison holds the last moment: who is disabled there
+// then, and a session that begins then, are taken over, and the report tells that
+// the store is in use.
+func TestWhatChangesDuringTheComparison(t *testing.T) {
+	k := newKit(t)
+	k.begin(k.from, "alice")
+	meddled := false
+	report := k.copy(k.from, k.to, &storecopy.Options{Progress: func(doing string, done float64, copied int64) {
+		if doing != "verifying" || meddled {
+			return
+		}
+		meddled = true
+		if _, err := k.from.EndAll(t.Context(), satra.Ending{At: k.now, Principal: "mallory", Access: satra.AccessDeny}); err != nil {
+			t.Error(err)
+		}
+		k.begin(k.from, "carol")
+	}})
+	if state, err := k.to.Principal(t.Context(), "mallory"); err != nil || !state.Disabled || report.Changed != 2 || report.Verified != 2 {
+		t.Errorf("got %+v; disabled %v, %v; want both taken over and told", report, state.Disabled, err)
+	}
+}

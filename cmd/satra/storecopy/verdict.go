@@ -26,7 +26,7 @@ func verdict(from, to *satra.Record) string {
 		return differsIn + "ID"
 	}
 	age := cmp.Or(cmp.Compare(to.Generation, from.Generation), cmp.Compare(to.Version, from.Version))
-	if age > 0 && from.Ended == nil || to.Ended != nil && !sameEnd(from.Ended, to.Ended) {
+	if age > 0 && (from.Ended == nil || to.Ended != nil) || to.Ended != nil && !sameEnd(from.Ended, to.Ended) {
 		return ahead // with an end of its own, too: which of two ends it was is all the same
 	}
 	for _, field := range []struct {
