@@ -41,10 +41,14 @@ func loadFiles(s *settings.Settings) (*files, error) {
 		}
 		f.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
 	}
+	return f, makeDataDir(s)
+}
+
+func makeDataDir(s *settings.Settings) error {
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("data-dir: %q cannot be made: %w; choose another directory with -data-dir", s.DataDir, reason(err))
+		return fmt.Errorf("data-dir: %q cannot be made: %w; choose another directory with -data-dir", s.DataDir, reason(err))
 	}
-	return f, nil
+	return nil
 }
 
 func unreadable(setting, name string, err error) error {

@@ -23,6 +23,7 @@ import (
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/cmd/internal/backend"
 	"github.com/satra-sessions/satra/cmd/internal/storename"
+	"github.com/satra-sessions/satra/ratelimit"
 )
 
 // patience is how long requests under way may take once the program ends.
@@ -55,6 +56,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return err
 	case s.PrintConfig:
 		return s.Print(stdout)
+	case s.AddAccount != "":
+		return addAccount(ctx, s, os.Stdin, stdout)
 	}
 	f, err := loadFiles(s)
 	if err != nil {
@@ -72,14 +75,21 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
+	book, err := openAccounts(ctx, s)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	limits, _ := store.Store.(ratelimit.Backend) // nil: each node counts for itself
 	site, err := web.New(store, web.Config{
+		Accounts: book, SignUp: s.SignUpOpen(), Limits: limits,
+		RenewAfter: s.RenewAfter, SessionLimit: s.SessionLimit, Remember: s.Remember, DailyEnd: s.DailyEnd,
 		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
 		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
 		Hosts: s.Hosts(port), AnyAddress: s.AnyAddress(), Proxies: s.Proxies(),
 		Calendar: f.calendar, Log: log,
 	})
 	if err != nil {
-		return errors.Join(err, store.Close())
+		return errors.Join(err, book.Close(), store.Close())
 	}
 	report(stdout, s, store, f.calendar, listener.Addr())
 	server := &http.Server{
@@ -97,7 +107,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	err = serve(ctx, listener, server)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	err = errors.Join(err, site.Close(closing), store.Close())
+	err = errors.Join(err, site.Close(closing), book.Close(), store.Close())
 	if err == nil {
 		fmt.Fprintln(stdout, "  ended")
 	}

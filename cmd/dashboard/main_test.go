@@ -175,7 +175,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 func wantRefusal(t *testing.T, args []string, texts ...string) {
 	t.Helper()
 	var stdout strings.Builder
-	err := run(t.Context(), args, []string{"DATA_DIR=" + t.TempDir()}, &stdout, io.Discard)
+	err := run(t.Context(), args, []string{"DATA_DIR=" + t.TempDir(), "DASHBOARD_ADDR=127.0.0.1:0"}, &stdout, io.Discard)
 	if err == nil || stdout.Len() > 0 || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%q: got %v and %q, want one line that says what is wrong", args, err, stdout.String())
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/internal/backend"
+	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // report says what the program uses, and where to find it.
@@ -26,6 +27,11 @@ func report(w io.Writer, s *settings.Settings, store *backend.Store, calendar *m
 	row("store", store.Summary)
 	for _, note := range store.Notes {
 		row("note", note)
+	}
+	if s.SignUpOpen() {
+		row("accounts", storename.Redact(s.DatabaseName())+", sign-up is open")
+	} else {
+		row("accounts", storename.Redact(s.DatabaseName())+", sign-up is closed: -add-account makes one")
 	}
 	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))
 	if s.CookieSecure() {

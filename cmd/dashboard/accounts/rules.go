@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -60,6 +61,22 @@ func checkPassphrase(passphrase, name string) error {
 		return refuse(fmt.Sprintf("The passphrase is too short: it needs at least %d characters. Four or five words that have nothing to do with each other are good.", minPassphrase))
 	case ownPart(passphrase, name) < minOwn:
 		return refuse("That passphrase is among the first to be tried: it is made of common words, your name, repeats, or rows of the alphabet or the keyboard. Add words of your own that have nothing to do with each other.")
+	}
+	return nil
+}
+
+// Refusals lists what [Book.Create] or [Book.SetPassphrase] found wrong with what
+// was typed; none for other errors.
+func Refusals(err error) []*Refusal {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Refusal
+		for _, err := range several.Unwrap() {
+			all = append(all, Refusals(err)...)
+		}
+		return all
+	}
+	if r := (*Refusal)(nil); errors.As(err, &r) {
+		return []*Refusal{r}
 	}
 	return nil
 }

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
@@ -74,6 +72,7 @@ func (s *Site) homeView(r *http.Request) (homeView, error) {
 		}
 		v.Watchlist = append(v.Watchlist, instrument)
 	}
+	v.Bar = true
 	v.describe(*layout.Session)
 	return v, nil
 }
@@ -91,9 +90,8 @@ var notices = map[string]string{
 // describe says in words what there is to say of the session.
 func (v *homeView) describe(session satra.Session) {
 	v.Who, v.WhoNote, v.Initial = "Guest", "not signed in", "G"
-	if session.Principal != "" {
-		first, _ := utf8.DecodeRuneInString(session.Principal)
-		v.Who, v.WhoNote, v.Initial = session.Principal, "signed in", strings.ToUpper(string(first))
+	if v.Account != "" {
+		v.Who, v.WhoNote, v.Initial = v.Account, "signed in", strings.ToUpper(v.Account[:1])
 	}
 	v.IdleSeconds = int(max(session.Idle, 0) / time.Second)
 	v.RemainingSeconds = int(max(session.Remaining(), 0) / time.Second)
@@ -134,31 +132,29 @@ func spell(d time.Duration) string {
 	return strings.Join(parts[:min(2, len(parts))], " ")
 }
 
-// describeDevice names the great browsers and systems, and nothing finer.
-func describeDevice(d satra.Device) string {
-	find := func(among [][2]string, unknown string) string {
-		i := slices.IndexFunc(among, func(pair [2]string) bool { return strings.Contains(d.UserAgent, pair[0]) })
-		if i < 0 {
-			return unknown
-		}
-		return among[i][1]
+// deviceName names the browser and its system, as far as they say who they are.
+func deviceName(d satra.Device) string {
+	browser, system := satra.DescribeUserAgent(d.UserAgent)
+	switch {
+	case browser == "" && system == "":
+		return "A browser"
+	case browser == "":
+		return "A browser on " + system
+	case system == "":
+		return browser
 	}
-	browser := find([][2]string{
-		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser", "Samsung Internet"}, {"Firefox/", "Firefox"}, {"FxiOS", "Firefox"},
-		{"CriOS", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"},
-	}, "A browser")
-	system := find([][2]string{
-		{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
-	}, "")
-	text := browser
-	if system != "" {
-		text += " on " + system
-	}
-	if d.Addr != "" {
-		text += ", from " + d.Addr
-	}
-	return text
+	return browser + " on " + system
 }
+
+func describeDevice(d satra.Device) string {
+	if d.Addr == "" {
+		return deviceName(d)
+	}
+	return deviceName(d) + ", from " + d.Addr
+}
+
+// spellDays tells a duration of several days.
+func spellDays(d time.Duration) string { return fmt.Sprintf("%d days", d/(24*time.Hour)) }
 
 func themes(chosen string) []choice {
 	all := []choice{{Value: "system", Name: "System"}, {Value: "light", Name: "Light"}, {Value: "dark", Name: "Dark"}}

@@ -78,7 +78,7 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 			if rec, ok := w.(*recorder); ok && rec.wrote {
 				panic(http.ErrAbortHandler) // half a page is out: end the connection
 			}
-			s.answerProblem(w, r, &satra.Problem{Status: http.StatusInternalServerError, Code: satra.CodeInternal, Message: "Something went wrong on our side."}, "")
+			s.answerProblem(w, r, &satra.Problem{Status: http.StatusInternalServerError, Code: satra.CodeInternal, Message: "Something went wrong on our side."}, layoutView{})
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -19,7 +19,8 @@ var templateFiles embed.FS
 
 // pages are the dashboard's templates, each with the layout around it.
 type pages struct {
-	home, problem *template.Template
+	home, problem, security *template.Template
+	forms                   map[string]*template.Template // for accounts, by their name
 }
 
 func newPages(a *assets) (*pages, error) {
@@ -27,8 +28,8 @@ func newPages(a *assets) (*pages, error) {
 		"asset":     a.path,
 		"integrity": a.integrity,
 		"ist":       formatIST,
-		"csrfField": func(v homeView) template.HTML {
-			return template.HTML(`<input type="hidden" name="csrf_token" value="` + template.HTMLEscapeString(v.CSRFToken) + `">`)
+		"csrfField": func(v interface{ token() string }) template.HTML {
+			return template.HTML(`<input type="hidden" name="csrf_token" value="` + template.HTMLEscapeString(v.token()) + `">`)
 		},
 		"clientScript":          func() string { return "/static/client" + client.ScriptPath() },
 		"clientScriptIntegrity": client.ScriptIntegrity,
@@ -36,27 +37,38 @@ func newPages(a *assets) (*pages, error) {
 		"clientStyleIntegrity":  client.StyleIntegrity,
 	}
 	parse := func(name string) (*template.Template, error) {
-		return template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/"+name)
+		return template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/fields.html", "templates/"+name)
 	}
-	home, err := parse("home.html")
-	if err != nil {
-		return nil, err
+	p := &pages{forms: map[string]*template.Template{"signin": nil, "signup": nil, "reauth": nil, "passphrase": nil}}
+	var errs [3]error
+	p.home, errs[0] = parse("home.html")
+	p.problem, errs[1] = parse("problem.html")
+	p.security, errs[2] = parse("security.html")
+	err := errors.Join(errs[:]...)
+	for name := range p.forms {
+		form, formErr := parse(name + ".html")
+		p.forms[name], err = form, errors.Join(err, formErr)
 	}
-	problem, err := parse("problem.html")
-	if err != nil {
-		return nil, err
-	}
-	return &pages{home: home, problem: problem}, nil
+	return p, err
 }
 
 // A layoutView is what the layout around every page shows.
 type layoutView struct {
 	Title     string
 	Theme     string         // "light", "dark" or "" for the system's
-	Session   *satra.Session // nil on pages that belong to none
+	Session   *satra.Session // nil on pages that belong to none, and without the browser client
 	CSRFToken string         // masked anew for each page
+	Account   string         // the name of who is signed in
+	Guest     bool           // nobody is, and could be
+	Bar       bool           // the page has the bar of the session, and the sign-out in it
 	Market    *marketView
 }
+
+func (v layoutView) token() string { return v.CSRFToken }
+
+// plain makes the page one without the browser client, which would tell somebody
+// who fills in a form of a session that is not theirs yet.
+func (v *layoutView) plain() { v.Session, v.Guest = nil, false }
 
 // write renders the whole page before the first byte leaves: a template that
 // fails is a 500 and not half a page.
@@ -91,7 +103,14 @@ func (s *Site) layout(r *http.Request, title string) (layoutView, error) {
 	if err != nil {
 		return layoutView{}, err
 	}
-	return layoutView{Title: title, Theme: theme, Session: &session, CSRFToken: token, Market: s.market()}, nil
+	account, err := s.accountName(r, session)
+	if err != nil {
+		return layoutView{}, err
+	}
+	return layoutView{
+		Title: title, Theme: theme, Session: &session, CSRFToken: token,
+		Account: account, Guest: account == "", Market: s.market(),
+	}, nil
 }
 
 // India has had one time zone without daylight saving since 1945: a fixed zone

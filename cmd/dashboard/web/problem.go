@@ -3,8 +3,10 @@ package web
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/csrf"
 )
 
 // A problemView is a page that tells what is wrong.
@@ -22,18 +24,34 @@ type action struct{ Href, Label string }
 // if there is one to be had.
 func (s *Site) writeProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem) {
 	theme, _ := themeKey.Get(r.Context())
-	s.answerProblem(w, r, p, theme)
+	s.answerProblem(w, r, p, s.signedInView(r, theme))
+}
+
+// signedInView is the layout of a page that tells of a problem to somebody who is
+// signed in: the sign-out is on every page (ASVS 7.4.4). What cannot be had just
+// now is left out.
+func (s *Site) signedInView(r *http.Request, theme string) layoutView {
+	v := layoutView{Theme: theme}
+	if session, err := satra.From(r.Context()); err == nil && session.Principal != "" {
+		name, nameErr := nameKey.Get(r.Context())
+		token, tokenErr := csrf.Token(r.Context())
+		if nameErr == nil && tokenErr == nil {
+			v.Account, v.CSRFToken = name, token
+		}
+	}
+	return v
 }
 
 // answerProblem is writeProblem for where there is no session.
-func (s *Site) answerProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem, theme string) {
+func (s *Site) answerProblem(w http.ResponseWriter, r *http.Request, p *satra.Problem, around layoutView) {
 	if !satra.AcceptsHTML(r) {
 		satra.WriteProblem(w, r, p)
 		return
 	}
 	p.SetHeaders(w.Header(), r)
 	view := viewOf(p, r)
-	view.Theme = theme
+	around.Title = view.Title
+	view.layoutView = around
 	if err := s.write(w, r, p.Status, s.pages.problem, view); err != nil {
 		s.log.ErrorContext(r.Context(), "the page of a problem could not be sent", "error", err)
 	}
@@ -67,6 +85,12 @@ func viewOf(p *satra.Problem, r *http.Request) problemView {
 		if !satra.SafeMethod(r.Method) {
 			v.Text = "Nothing was changed. Please go back and try again."
 		}
+	case p.Code == satra.CodeRateLimited:
+		v.Kicker, v.Title, v.Action = "Too often", "Please wait a moment", &action{r.URL.Path, "Try again"}
+		v.Text = "There were too many tries. The next one is possible in " + spell(p.RetryAfter.Truncate(time.Second)+time.Second) + "."
+	case p.Code == codeAccountsUnavailable:
+		v.Kicker, v.Title, v.Hint = "503", "Accounts cannot be reached just now", "You can go on with what you have open, and sign in again in a few seconds."
+		v.Action = &action{r.URL.Path, "Try again"}
 	case p.Status == http.StatusServiceUnavailable:
 		v.Kicker, v.Title, v.Hint = "503", "Sessions cannot be reached just now", "Your session is not lost. Please try again in a few seconds."
 		v.Action = &action{"", "Try again"}
@@ -84,7 +108,7 @@ func (s *Site) refuseHost(w http.ResponseWriter, r *http.Request) {
 	s.answerProblem(w, r, &satra.Problem{
 		Status: http.StatusMisdirectedRequest, Code: satra.CodeMisdirected,
 		Message: "This server does not answer for the host that was asked for. If it should, set its public origin.",
-	}, "")
+	}, layoutView{})
 }
 
 // endedPage is where "End session" leads. It begins no session, and says

@@ -17,20 +17,30 @@ import (
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/client"
 	"github.com/satra-sessions/satra/clientip"
+	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/csrf"
+	"github.com/satra-sessions/satra/ratelimit"
 	"github.com/satra-sessions/satra/sessionapi"
 )
 
-// A Config is what the dashboard's settings decide. Only Calendar is required.
+// A Config is what the dashboard's settings decide. Only Accounts and Calendar
+// are required.
 type Config struct {
-	IdleTimeout    time.Duration // as satra.Options
-	Lifetime       time.Duration // as satra.Options
-	InsecureCookie bool          // plain HTTP on the loopback interface
-	PublicOrigin   string        // "" : the request's own
-	Hosts          []string      // hosts that requests may name, with their port; empty: loopback only
-	AnyAddress     bool          // a request may also name the very address that it came in on
-	Proxies        []string      // trusted proxies, for clientip
+	Accounts       *accounts.Book    // their owner is who opened them
+	SignUp         bool              // anybody may make an account
+	RenewAfter     time.Duration     // as satra.Options
+	SessionLimit   int               // as satra.Options
+	Remember       time.Duration     // how long a remembered sign-in lasts; 0: 30 days; satra.Never: not offered
+	DailyEnd       satra.DailyEnd    // as satra.Options
+	Limits         ratelimit.Backend // where tries are counted; nil: in this process
+	IdleTimeout    time.Duration     // as satra.Options
+	Lifetime       time.Duration     // as satra.Options
+	InsecureCookie bool              // plain HTTP on the loopback interface
+	PublicOrigin   string            // "" : the request's own
+	Hosts          []string          // hosts that requests may name, with their port; empty: loopback only
+	AnyAddress     bool              // a request may also name the very address that it came in on
+	Proxies        []string          // trusted proxies, for clientip
 	Calendar       *market.Calendar
 	Log            *slog.Logger     // nil: none
 	Now            func() time.Time // for tests; nil: the store's clock
@@ -39,22 +49,29 @@ type Config struct {
 // A Site is the dashboard as an http.Handler.
 type Site struct {
 	http.Handler
-	sessions *satra.Manager
-	pages    *pages
-	calendar *market.Calendar
-	log      *slog.Logger
+	sessions   *satra.Manager
+	accounts   *accounts.Book
+	protection *csrf.Protection
+	limiter    *ratelimit.Limiter
+	devices    deviceCookies
+	signUpOpen bool
+	remember   bool
+	pages      *pages
+	calendar   *market.Calendar
+	log        *slog.Logger
 }
 
 // Values that a session keeps for the dashboard.
 var (
 	themeKey     = satra.NewKey[string]("theme")
 	watchlistKey = satra.NewKey[[]string]("watchlist")
+	nameKey      = satra.NewKey[string]("name") // of the account
 )
 
 // New returns the dashboard on a store of sessions. Close ends what it starts.
 func New(store satra.Store, c Config) (*Site, error) {
-	if c.Calendar == nil {
-		return nil, errors.New("web: New: no calendar")
+	if c.Calendar == nil || c.Accounts == nil {
+		return nil, errors.New("web: New: no calendar, or no accounts")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -63,12 +80,21 @@ func New(store satra.Store, c Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{calendar: c.Calendar, log: c.Log}
+	s := &Site{calendar: c.Calendar, log: c.Log, accounts: c.Accounts, signUpOpen: c.SignUp, remember: c.Remember != satra.Never}
 	if s.pages, err = newPages(assets); err != nil {
 		return nil, err
 	}
+	if err := s.prepareSignIn(c); err != nil {
+		return nil, err
+	}
+	remembered := c.Remember
+	if remembered == satra.Never {
+		remembered = 0
+	}
 	s.sessions, err = satra.New(store, &satra.Options{
 		IdleTimeout: c.IdleTimeout, Lifetime: c.Lifetime, InsecureCookie: c.InsecureCookie,
+		RenewAfter: c.RenewAfter, SessionLimit: c.SessionLimit, DailyEnd: c.DailyEnd,
+		RememberIdle: remembered / 2, RememberLifetime: remembered,
 		Activity:  satra.ByPerson,
 		Visible:   []satra.AnyKey{themeKey, watchlistKey},
 		Surviving: []satra.AnyKey{themeKey, watchlistKey},
@@ -83,6 +109,17 @@ func New(store satra.Store, c Config) (*Site, error) {
 		return nil, errors.Join(err, s.Close(context.Background()))
 	}
 	return s, nil
+}
+
+// prepareSignIn makes what signing in needs beside the sessions.
+func (s *Site) prepareSignIn(c Config) error {
+	key, err := c.Accounts.Key(context.Background(), "device cookies")
+	if err != nil {
+		return err
+	}
+	s.devices = deviceCookies{key: key, secure: !c.InsecureCookie}
+	s.limiter, err = ratelimit.New(c.Limits, &ratelimit.Options{Now: c.Now})
+	return err
 }
 
 // Close ends what New started. The store is its owner's to close.
@@ -102,11 +139,10 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
-	protection, err := csrf.New(&csrf.Options{PublicOrigin: c.PublicOrigin})
-	if err != nil {
+	if s.protection, err = csrf.New(&csrf.Options{PublicOrigin: c.PublicOrigin}); err != nil {
 		return nil, err
 	}
-	api, err := sessionapi.New(s.sessions, protection, nil)
+	api, err := sessionapi.New(s.sessions, s.protection, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +150,9 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	mux.Handle("/api/session/", api)
 	mux.Handle("GET /static/client/", http.StripPrefix("/static/client", client.Handler()))
 	mux.Handle("GET /static/", http.StripPrefix("/static", assets.handler(http.HandlerFunc(notFound))))
-	mux.Handle("/", protection.Handler(s.routes()))
+	mux.HandleFunc("POST /signin", s.entering("/signin", s.signIn))
+	mux.HandleFunc("POST /signup", s.entering("/signup", s.signUp))
+	mux.Handle("/", s.protection.Handler(s.routes()))
 
 	h := s.sessions.Handler(mux)
 	h = newHostGuard(c).guard(h, s.refuseHost)
@@ -137,9 +175,41 @@ func (s *Site) routes() http.Handler {
 		mux.HandleFunc("POST "+path, s.acting(act))
 		mux.HandleFunc(path, methodNotAllowed("POST"))
 	}
+	s.accountRoutes(mux)
 	mux.HandleFunc("/{$}", methodNotAllowed("GET, HEAD"))
 	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+// accountRoutes are the pages of accounts and of their security. What ends others
+// or changes the passphrase wants a fresh proof.
+func (s *Site) accountRoutes(mux *http.ServeMux) {
+	for path, page := range map[string]http.HandlerFunc{
+		"/signin":   s.signInPage,
+		"/signup":   s.signUpPage,
+		"/reauth":   s.signedIn(s.reauthPage),
+		"/security": s.signedIn(s.securityPage),
+
+		"/security/passphrase": s.proven(s.passphrasePage),
+	} {
+		mux.HandleFunc("GET "+path, page)
+		if path != "/security" {
+			mux.HandleFunc(path, methodNotAllowed("GET, HEAD, POST"))
+		}
+	}
+	mux.HandleFunc("/security", methodNotAllowed("GET, HEAD"))
+	for path, act := range map[string]http.HandlerFunc{
+		"/reauth":              s.signedIn(s.formed(s.reauth)),
+		"/security/passphrase": s.proven(s.formed(s.changePassphrase)),
+		"/security/end":        s.proven(s.acting(s.endDevice)),
+		"/security/end-others": s.proven(s.acting(s.endOthers)),
+		"/security/end-all":    s.proven(s.acting(s.endEvery)),
+	} {
+		mux.HandleFunc("POST "+path, act)
+	}
+	for _, path := range []string{"/security/end", "/security/end-others", "/security/end-all"} {
+		mux.HandleFunc(path, methodNotAllowed("POST"))
+	}
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
@@ -149,18 +219,25 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 // acting carries out a form's act and sends the browser to a page, so that a
 // reload does not repeat it.
 func (s *Site) acting(act func(*http.Request) (string, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			satra.WriteError(w, r, badForm(err))
-			return
-		}
+	return s.formed(func(w http.ResponseWriter, r *http.Request) {
 		next, err := act(r)
 		if err != nil {
 			satra.WriteError(w, r, err)
 			return
 		}
 		http.Redirect(w, r, next, http.StatusSeeOther)
+	})
+}
+
+// formed reads the form before the handler.
+func (s *Site) formed(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			satra.WriteError(w, r, badForm(err))
+			return
+		}
+		next(w, r)
 	}
 }
 

@@ -3,16 +3,20 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/memstore"
@@ -25,7 +29,27 @@ type visitor struct {
 	site   http.Handler
 	clock  *satratest.Clock
 	log    *bytes.Buffer
-	cookie string
+	cookie string // the session's
+	device string // that of the browser, if it has one
+	addr   string
+}
+
+// book holds the accounts of all tests here, each with names of its own.
+var book *accounts.Book
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "satra-web-")
+	if err == nil {
+		book, err = accounts.Open(context.Background(), "sqlite:"+filepath.Join(dir, "app.db"), &accounts.Options{InsecureCheapHashes: true})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	book.Close()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func newVisitor(t *testing.T, c web.Config) *visitor {
@@ -35,8 +59,11 @@ func newVisitor(t *testing.T, c web.Config) *visitor {
 
 func visiting(t *testing.T, store satra.Store, c web.Config) *visitor {
 	t.Helper()
-	v := &visitor{t: t, clock: satratest.NewClock(), log: &bytes.Buffer{}}
+	v := &visitor{t: t, clock: satratest.NewClock(), log: &bytes.Buffer{}, addr: "192.0.2.1:1234"}
 	c.Now, c.InsecureCookie = v.clock.Now, true
+	if c.Accounts == nil {
+		c.Accounts = book
+	}
 	if c.Calendar == nil {
 		c.Calendar = market.NSE()
 	}
@@ -65,8 +92,9 @@ func (v *visitor) do(method, path string, form url.Values, header ...string) (*h
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if v.cookie != "" {
-		r.Header.Set("Cookie", v.cookie)
+	r.RemoteAddr = v.addr
+	if both := strings.Trim(v.cookie+"; "+v.device, "; "); both != "" {
+		r.Header.Set("Cookie", both)
 	}
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
@@ -80,6 +108,10 @@ func (v *visitor) do(method, path string, form url.Values, header ...string) (*h
 	v.site.ServeHTTP(w, r)
 	resp := w.Result()
 	for _, c := range resp.Cookies() {
+		if strings.HasSuffix(c.Name, "-device") {
+			v.device = c.Name + "=" + c.Value
+			continue
+		}
 		if v.cookie = c.Name + "=" + c.Value; c.MaxAge < 0 {
 			v.cookie = ""
 		}

@@ -6,12 +6,14 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/cmd/internal/chrome"
@@ -77,8 +80,12 @@ func prepare(t testing.TB) *stage {
 func prepareOn(t testing.TB, store satra.Store) *stage {
 	t.Helper()
 	s := &stage{t: t, clock: satratest.NewClock()}
+	book, err := accounts.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "app.db"), &accounts.Options{InsecureCheapHashes: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	site, err := web.New(store, web.Config{
-		IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
+		Accounts: book, SignUp: true, IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
 		Log: slog.New(slog.NewTextHandler(s, nil)),
 	})
 	if err != nil {
@@ -88,7 +95,7 @@ func prepareOn(t testing.TB, store satra.Store) *stage {
 	s.url = server.URL
 	t.Cleanup(func() {
 		server.Close()
-		if err := site.Close(context.Background()); err != nil {
+		if err := errors.Join(site.Close(context.Background()), book.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -188,6 +195,9 @@ func (s *stage) cookie() string {
 	}
 	var values []string
 	for _, c := range got.Cookies {
+		if strings.HasSuffix(c.Name, "-device") {
+			continue // that of the browser, not of a session
+		}
 		if !c.HTTPOnly || c.SameSite != network.CookieSameSiteLax || c.Path != "/" {
 			s.t.Errorf("the cookie %s is HttpOnly %v, SameSite %q, Path %q", c.Name, c.HTTPOnly, c.SameSite, c.Path)
 		}
