@@ -16,7 +16,7 @@ import (
 var ofRedis62 = map[string][]string{
 	"DEL": nil, "EXISTS": nil, "GET": nil, "GETRANGE": nil, "HDEL": nil, "HEXISTS": nil, "HGET": nil, "HGETALL": nil,
 	"HMGET": nil, "HSET": nil, "PERSIST": nil, "PEXPIREAT": nil, "PTTL": nil, "PUBLISH": nil,
-	"SET":      {"PXAT", "KEEPTTL"}, // 6.2, 6.0
+	"SET":      {"PXAT", "KEEPTTL", "PX"}, // 6.2, 6.0, 2.6.12
 	"SETRANGE": nil, "TIME": nil, "ZADD": nil, "ZREM": nil,
 	"ZRANGEBYLEX": {"LIMIT"},
 	"SUBSCRIBE":   nil, "EVAL": nil, "EVALSHA": nil, "PING": nil, "INFO": nil, "HELLO": nil,
