@@ -147,7 +147,7 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/session/", api)
+	s.limited(mux, api)
 	mux.Handle("GET /static/client/", http.StripPrefix("/static/client", client.Handler()))
 	mux.Handle("GET /static/", http.StripPrefix("/static", assets.handler(http.HandlerFunc(notFound))))
 	mux.HandleFunc("POST /signin", s.entering("/signin", s.signIn))
@@ -158,6 +158,26 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	h = newHostGuard(c).guard(h, s.refuseHost)
 	h = s.logged(s.recovered(securityHeaders(h)))
 	return resolver.Handler(h), nil
+}
+
+// limited are the calls of the session API, by how often in a minute a session may
+// make them, and ten times as often whoever has none from an address.
+func (s *Site) limited(mux *http.ServeMux, api http.Handler) {
+	const base = "/api/session/"
+	for call, often := range map[string]int{
+		"info": 200, "csrf-token": 100, "extend": 30, "clear": 30, "validate-csrf": 30,
+		"events": 30, "devices": 30, "devices/": 30,
+	} {
+		limit := s.limiter.PerSession(call, ratelimit.PerMinute(often))(api)
+		mux.HandleFunc(base+call, func(w http.ResponseWriter, r *http.Request) {
+			if s.protection.Check(r) != nil {
+				api.ServeHTTP(w, r) // it refuses what is from elsewhere, and asks no store
+				return
+			}
+			limit.ServeHTTP(w, r)
+		})
+	}
+	mux.Handle(base, api) // which says that there is no such call
 }
 
 func (s *Site) routes() http.Handler {

@@ -155,6 +155,14 @@ const faults = `(() => {
 		const large = size >= 24 || size >= 18.66 && Number(style.fontWeight) >= 700;
 		if (ratio < (large ? 3 : 4.5)) found.push("contrast " + ratio.toFixed(2) + " of " + JSON.stringify(words.slice(0, 40)));
 		if (e.scrollWidth > e.clientWidth + 1 && style.display !== "inline") found.push("cut off: " + JSON.stringify(words.slice(0, 40)));
+		for (const node of [...e.childNodes].filter((n) => n.nodeType === 3 && !e.matches("code"))) {
+			for (const word of node.data.matchAll(/(?<!\p{L})\p{L}{2,20}(?!\p{L})/gu)) { // a longer one may have to be
+				const range = document.createRange();
+				range.setStart(node, word.index);
+				range.setEnd(node, word.index + word[0].length);
+				if (new Set([...range.getClientRects()].map((r) => r.top)).size > 1) found.push("broken: " + word[0]);
+			}
+		}
 	}
 	for (const e of document.querySelectorAll("button, a.button, input:not([type=hidden])")) {
 		const r = e.getBoundingClientRect();

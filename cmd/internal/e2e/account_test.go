@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/satra-sessions/satra/cmd/internal/chrome"
+)
+
+const (
+	accountName = "asha"
+	passphrase  = "tulsi wok glimt aster"
+)
+
+// fill types into a field of a form.
+func (s *stage) fill(id, text string) {
+	s.t.Helper()
+	s.Run(`document.getElementById(` + quote(id) + `).value = ` + quote(text))
+}
+
+// signUp makes the account, and is signed in with it.
+func (s *stage) signUp() {
+	s.t.Helper()
+	s.open("/signup")
+	s.fill("name", accountName)
+	s.fill("passphrase", passphrase)
+	s.fill("again", passphrase)
+	s.Click("form button[type=submit]")
+	s.wantText(".who", accountName)
+}
+
+func (s *stage) signIn(remember bool) {
+	s.t.Helper()
+	s.open("/signin")
+	s.fill("name", accountName)
+	s.fill("passphrase", passphrase)
+	if remember {
+		s.Click("[name=remember]")
+	}
+	s.Click("form button[type=submit]")
+	s.wantText(".who", accountName)
+}
+
+// elsewhere is another browser in front of the same dashboard.
+func (s *stage) elsewhere() *stage {
+	s.t.Helper()
+	other := &stage{t: s.t, url: s.url, clock: s.clock, Tab: chrome.New(s.t)}
+	other.watchRequests()
+	return other
+}
+
+func TestAnAccountFromTheFirstToTheLast(t *testing.T) {
+	s := prepare(t)
+	s.signUp()
+	s.pick("INFY")
+	s.Click("form[action='/session/end'] button")
+	s.open("/")
+	if got := s.text("header"); got == "" || s.text(".watchlist") != "" && chrome.Eval[bool](s.Tab, `document.querySelector("header").innerText.includes("asha")`) {
+		t.Errorf("after signing out the page says %q", got)
+	}
+	s.signIn(true)
+	s.open("/security")
+	s.wantText("#devices", "This device")
+	s.wantText("#devices", "Remembered")
+}
+
+// TestEndingTheOthersAfterAFreshProof holds the way of step-up: what was asked for
+// is done after the proof, and the other device's page says why it is over.
+func TestEndingTheOthersAfterAFreshProof(t *testing.T) {
+	s := prepare(t)
+	s.signUp()
+	other := s.elsewhere()
+	other.signIn(false)
+	s.clock.Advance(6 * time.Minute)
+	s.open("/security")
+	s.wantText("#devices", "End")
+	s.Click("#end-others button")
+	s.wantText("h1", "Confirm that it is you")
+	s.fill("passphrase", "not the passphrase")
+	s.Expect(`401|403|422`)
+	s.Click("form[action='/reauth'] button")
+	s.wantText("[role=alert]", "not your passphrase")
+	s.fill("passphrase", passphrase)
+	s.Click("form[action='/reauth'] button")
+	s.wantText("h1", "Security")
+	if s.text("#end-others") != "" {
+		s.Click("#end-others button") // a POST is not repeated by itself
+	}
+	s.wantText("main", "no other session")
+	other.Expect(`401`)
+	other.Navigate(s.url + "/security")
+	other.wantText("main", "from another device")
+}
+
+func TestThePagesOfAccountsInEveryLook(t *testing.T) {
+	s := prepare(t)
+	s.Expect(`401|422`)
+	s.open("/signin")
+	s.wantLooks("signin")
+	s.fill("name", "nobody")
+	s.fill("passphrase", passphrase)
+	s.Click("form button[type=submit]")
+	s.wantText("[role=alert]", "wrong")
+	s.wantLooks("signin-wrong")
+	s.open("/signup")
+	s.wantLooks("signup")
+	s.signUp()
+	other := s.elsewhere()
+	other.signIn(true)
+	third := s.elsewhere()
+	third.signIn(false)
+	third.Click("form[action='/session/end'] button")
+	s.clock.Advance(2 * time.Minute)
+	s.open("/security")
+	s.wantLooks("security")
+	s.open("/security/passphrase")
+	s.wantLooks("passphrase")
+	s.clock.Advance(6 * time.Minute)
+	s.open("/security/passphrase")
+	s.wantLooks("reauth")
+}
