@@ -15,15 +15,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
-	"github.com/satra-sessions/satra/cmd/internal/backend"
-	"github.com/satra-sessions/satra/cmd/internal/storename"
-	"github.com/satra-sessions/satra/ratelimit"
 )
 
 // patience is how long requests under way may take once the program ends.
@@ -71,17 +67,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	port := listener.Addr().(*net.TCPAddr).Port
 	log := newLog(s, stderr)
 
-	store, err := openStore(ctx, s)
+	p, err := open(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	book, err := openAccounts(ctx, s)
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	limits, _ := store.Store.(ratelimit.Backend) // nil: each node counts for itself
-	site, err := web.New(store, web.Config{
-		Accounts: book, SignUp: s.SignUpOpen(), Limits: limits,
+	site, err := web.New(p.sealed, web.Config{
+		Accounts: p.book, SignUp: s.SignUpOpen(), Limits: p.limits(),
 		RenewAfter: s.RenewAfter, SessionLimit: s.SessionLimit, Remember: s.Remember, DailyEnd: s.DailyEnd,
 		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
 		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
@@ -89,9 +80,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		Calendar: f.calendar, Log: log,
 	})
 	if err != nil {
-		return errors.Join(err, book.Close(), store.Close())
+		return errors.Join(err, p.Close())
 	}
-	report(stdout, s, store, f.calendar, listener.Addr())
+	report(stdout, s, p, f.calendar, listener.Addr())
 	server := &http.Server{
 		Handler:           site,
 		TLSConfig:         f.tls,
@@ -107,26 +98,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	err = serve(ctx, listener, server)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	err = errors.Join(err, site.Close(closing), book.Close(), store.Close())
+	err = errors.Join(err, site.Close(closing), p.Close())
 	if err == nil {
 		fmt.Fprintln(stdout, "  ended")
 	}
 	return err
-}
-
-// openStore opens the store that the settings name. Its first words say which
-// setting is at fault.
-func openStore(ctx context.Context, s *settings.Settings) (*backend.Store, error) {
-	name, err := storename.Parse(s.Store, s.DataDir)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	store, err := backend.Open(ctx, name)
-	if err != nil {
-		why := strings.Join(strings.Fields(err.Error()), " ") // drivers like several lines
-		return nil, fmt.Errorf("store: %s cannot be opened: %s", name, why)
-	}
-	return store, nil
 }
 
 // addressInUse is Windows' own number for syscall.EADDRINUSE, which package

@@ -26,8 +26,9 @@ func TestTwoNodesOnOneStore(t *testing.T) {
 			store := address(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			here := start(t, ctx, t.TempDir(), "-store", store)
-			there := start(t, ctx, t.TempDir(), "-store", store)
+			keys := newKeys(t)
+			here := start(t, ctx, t.TempDir(), "-store", store, "-seal-keys", keys)
+			there := start(t, ctx, t.TempDir(), "-store", store, "-seal-keys", keys)
 
 			resp, _ := ask(t, "GET", here.origin+"/", "")
 			cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")

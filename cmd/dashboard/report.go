@@ -10,12 +10,11 @@ import (
 
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
-	"github.com/satra-sessions/satra/cmd/internal/backend"
 	"github.com/satra-sessions/satra/cmd/internal/storename"
 )
 
 // report says what the program uses, and where to find it.
-func report(w io.Writer, s *settings.Settings, store *backend.Store, calendar *market.Calendar, addr net.Addr) {
+func report(w io.Writer, s *settings.Settings, p *parts, calendar *market.Calendar, addr net.Addr) {
 	row := func(what, value string) { fmt.Fprintf(w, "  %-9s %s\n", what, value) }
 	fmt.Fprintln(w, "Satra dashboard")
 	if s.Config != "" {
@@ -24,9 +23,13 @@ func report(w io.Writer, s *settings.Settings, store *backend.Store, calendar *m
 	for _, warning := range s.Warnings {
 		row("note", warning)
 	}
-	row("store", store.Summary)
-	for _, note := range store.Notes {
+	row("store", p.store.Summary)
+	for _, note := range p.store.Notes {
 		row("note", note)
+	}
+	row("sealed", p.sealed.summary)
+	if p.sealed.note != "" {
+		row("note", p.sealed.note)
 	}
 	if s.SignUpOpen() {
 		row("accounts", storename.Redact(s.DatabaseName())+", sign-up is open")

@@ -36,6 +36,7 @@ type Settings struct {
 	Addr            string        // host:port; no host: all of the machine's addresses; port 0: a free one
 	DataDir         string        // made with mode 0700 by the program
 	Store           string        // for storename.Parse; it may hold a password
+	SealKeys        string        // SealAuto, SealOff, or for seal.ParseSource
 	SessionTimeout  time.Duration // the idle timeout, in whole seconds
 	SessionLifetime time.Duration // in whole seconds
 	RenewAfter      time.Duration // satra.Never: not at all
@@ -125,7 +126,11 @@ func (l *loader) apply(values []given) {
 func (l *loader) set(d *setting, value, where, origin string) {
 	if err := d.parse(l.s, value); err != nil {
 		l.bad[d.name] = true
-		l.problem("%s: %s is %v; right is %s", where, quote(value), err, d.right)
+		shown := quote(value)
+		if d.hidden && value != "" {
+			shown = "what is given"
+		}
+		l.problem("%s: %s is %v; right is %s", where, shown, err, d.right)
 		return
 	}
 	l.s.origins[d.name] = origin

@@ -21,6 +21,7 @@ type setting struct {
 	show      func(*Settings) string
 	kinds     []strictjson.Kind // how the file may write it
 	notInFile bool
+	hidden    bool // a wrong value is not repeated: it may be a secret, by mistake
 }
 
 func (d *setting) isSwitch() bool { return d.arg == "" }
@@ -60,6 +61,12 @@ var table = []setting{
 		help:  "where sessions are kept: sqlite (a file in the data directory), sqlite:PATH, memory (they end with the program), redis://… or postgres://… (several nodes)",
 		right: storename.Right,
 		parse: parseStore, show: func(s *Settings) string { return s.Store }, kinds: texts,
+	},
+	{
+		name: "seal-keys", env: "SEAL_KEYS", arg: "source", byDefault: "auto",
+		help:  "keys that seal sessions' values: auto (keys.json in the data directory, made once; nodes that share a store need the same), file:PATH, env:NAME, command:PROGRAM ARGUMENTS, or off",
+		right: "auto, off, file:PATH, env:NAME or command:PROGRAM ARGUMENTS",
+		parse: parseSealKeys, show: showSealKeys, kinds: texts, hidden: true,
 	},
 	{
 		name: "session-timeout", env: "SESSION_TIMEOUT", arg: "duration", byDefault: "3600",
