@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -173,7 +175,27 @@ func TestPrintIsGolden(t *testing.T) {
 
 func TestUsageIsGolden(t *testing.T) { golden(t, "usage.txt", Usage) }
 
-func TestMarkdownIsGolden(t *testing.T) { golden(t, "settings.md", Markdown) }
+// TestTheGuideHasEverySetting holds the table in the guide; -update writes it anew.
+func TestTheGuideHasEverySetting(t *testing.T) {
+	var table strings.Builder
+	if err := Markdown(&table); err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(table.String(), "\n")
+	golden(t, "../../../../docs/guide.md", func(w io.Writer) error {
+		guide, err := os.ReadFile("../../../docs/guide.md")
+		if err != nil {
+			return err
+		}
+		before, rest, _ := strings.Cut(string(guide), head)
+		_, after, found := strings.Cut(rest, "\n\n")
+		if !found {
+			return errors.New("the guide has no table of settings")
+		}
+		_, err = io.WriteString(w, before+table.String()+"\n"+after)
+		return err
+	})
+}
 
 // The store may be the address of a database one day.
 func TestPrintHidesPasswords(t *testing.T) {
