@@ -62,6 +62,8 @@ func (s *state) lookBearer() {
 // that it returns, 64 characters, is to be sent as "Authorization: Bearer …" and
 // kept like a password. It has a session of its own, which counts, is listed and
 // is ended like any other; the request's own session and cookie are left alone.
+// If that one is the oldest and [Options.SessionLimit] is reached, it ends, and what it
+// has not saved is dropped.
 // The token is never renewed by age. The response that tells it is never cached, and
 // must not have begun. [Options.Bearer] has to be on.
 //
@@ -117,7 +119,19 @@ func (s *state) issue(a Attempt, method string) (token, error) {
 		_, _ = s.m.store.Apply(commitContext{s}, rec.ID, &Change{At: c.At, End: &end})
 		return token{}, storeError(err)
 	}
+	s.yield(result)
 	s.note(Event{Kind: EventCreated, Session: rec.ID, Principal: a.principal})
 	s.note(Event{Kind: EventSignedIn, Session: rec.ID, Principal: a.principal, Detail: "bearer token"})
 	return t, nil
+}
+
+// yield lets the response tell the token although the sign-in of the program has
+// ended the request's own session, as the oldest.
+func (s *state) yield(result Result) {
+	for _, e := range result.Ended {
+		if s.standing == live && e.ID == s.rec.ID {
+			s.standing, s.end = over, &EndedError{Session: e.ID, End: e.End, Idle: s.rec.Idle}
+			s.touch, s.writes, s.renew, s.firstShown = false, nil, renewNothing, nil
+		}
+	}
 }

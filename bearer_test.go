@@ -20,6 +20,11 @@ func programs(t *testing.T, o satra.Options) *app {
 		if err != nil {
 			return err
 		}
+		if v := r.FormValue("set"); v != "" {
+			if err := theme.Set(r.Context(), v); err != nil {
+				return err
+			}
+		}
 		token, err := attempt.IssueToken(r.Context(), "api key")
 		if err == nil {
 			fmt.Fprint(w, token)
@@ -67,6 +72,20 @@ func TestAProgramHasATokenOfItsOwn(t *testing.T) {
 	}
 	if resp := program.get("/me", header, "Accept: text/html"); resp.StatusCode != 401 || resp.Header["Set-Cookie"] != nil {
 		t.Errorf("afterwards: got %d with %q", resp.StatusCode, resp.Header["Set-Cookie"])
+	}
+}
+
+// TestATokenIsToldThoughItsSessionMakesRoom holds a token of a program that ends
+// the session which asked for it, as the oldest.
+func TestATokenIsToldThoughItsSessionMakesRoom(t *testing.T) {
+	a := programs(t, satra.Options{SessionLimit: 1})
+	b := a.browser()
+	wantStatus(t, b.post("/signin?as=alice"), 200)
+	header := bearer(t, b.post("/token?as=alice&set=dark"))
+	wantStatus(t, a.browser().get("/me", header), 200)
+	resp := b.get("/me")
+	if body := bodyOf(resp); resp.StatusCode != 401 || !strings.Contains(body, `"limit"`) {
+		t.Errorf("the session that asked for it: got %d, %s; want 401 and the reason", resp.StatusCode, body)
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *state) save() error {
 		return s.saveRenewed()
 	case s.renew == renewSucceeded:
 		s.renew = renewNothing
-		if secret, ok := shownSecret(s.r, s.m.options.CookieName, s.rec.ID); ok {
+		if secret, ok := shownSecret(s.r, s.m.options.CookieName, s.rec); ok {
 			s.succeed(secret)
 		}
 		return s.save()

@@ -36,6 +36,7 @@ func Devices(ctx context.Context) ([]Session, error) {
 // says when and why. Its errors are those of [Devices].
 func EndedDevices(ctx context.Context) ([]Session, error) {
 	_, all, err := listOwn(ctx, true)
+	all = slices.DeleteFunc(all, func(s Session) bool { return s.Ended == nil }) // by the store's clock alone
 	slices.SortFunc(all, func(a, b Session) int { return b.Ended.At.Compare(a.Ended.At) })
 	return all, err
 }

@@ -102,7 +102,7 @@ func (s *state) refuse(rec *Record, former *Retired, now time.Time) {
 	end := End{At: now, Reason: ReasonStolen}
 	c := &Change{At: now, IfGeneration: &rec.Generation}
 	switch {
-	case !sameBrowser(s.r.UserAgent(), rec.LastDevice.UserAgent):
+	case !sameBrowser(clip(s.r.UserAgent()), rec.LastDevice.UserAgent):
 		c.End = &end
 	case former.Refused > 0 && now.Sub(former.RefusedAt) < refusalWindow:
 		return // it would not count: no write for it
@@ -125,7 +125,7 @@ func (s *state) refuse(rec *Record, former *Retired, now time.Time) {
 
 // saveRenewed writes what waits, and renews the secret with it.
 func (s *state) saveRenewed() error {
-	secret, ok := shownSecret(s.r, s.m.options.CookieName, s.rec.ID)
+	secret, ok := shownSecret(s.r, s.m.options.CookieName, s.rec)
 	if !ok { // the request's headers were changed
 		s.renew = renewNothing
 		return s.save()
@@ -194,18 +194,25 @@ func (s *state) mayRenew(status int) bool {
 	return kind != "text/event-stream"
 }
 
-// shownSecret returns the secret of the session that the request's cookie holds.
-func shownSecret(r *http.Request, name string, id ID) (secret [secretSize]byte, ok bool) {
+// shownSecret returns the secret of the session that the request's cookie holds:
+// the present one or the previous one, whatever else is planted beside it.
+func shownSecret(r *http.Request, name string, rec *Record) (secret [secretSize]byte, ok bool) {
+	old := rec.predecessor()
 	for _, c := range r.CookiesNamed(name) {
 		var raw [idSize + secretSize]byte
 		if len(c.Value) != tokenLength {
 			continue
 		}
-		if n, err := tokenEncoding.Decode(raw[:], []byte(c.Value)); err == nil && n == len(raw) && ID(raw[:idSize]) == id {
-			return [secretSize]byte(raw[idSize:]), true
+		if n, err := tokenEncoding.Decode(raw[:], []byte(c.Value)); err == nil && n == len(raw) && ID(raw[:idSize]) == rec.ID {
+			switch hash := Hash(sha256.Sum256(raw[idSize:])); {
+			case hash == rec.Secret:
+				return [secretSize]byte(raw[idSize:]), true
+			case old != nil && hash == old.Secret:
+				secret, ok = [secretSize]byte(raw[idSize:]), true
+			}
 		}
 	}
-	return secret, false
+	return secret, ok
 }
 
 // successorAEAD is the cipher under which a secret's successor is kept. Its key

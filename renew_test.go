@@ -66,6 +66,18 @@ func TestATokenIsRenewedByAge(t *testing.T) {
 	}
 }
 
+// TestAPlantedTokenKeepsNobodyFromARenewal has a cookie with the session's ID, which
+// is no secret, before the genuine one.
+func TestAPlantedTokenKeepsNobodyFromARenewal(t *testing.T) {
+	_, b := renewing(t)
+	r := b.request("GET", "/me", firefox)
+	genuine := b.value()
+	r.Header.Set("Cookie", "__Host-satra="+genuine[:44]+strings.Repeat("B", 20)+"; __Host-satra="+genuine)
+	if resp := b.do(r); resp.StatusCode != 200 || resp.Header["Set-Cookie"] == nil || b.value() == genuine {
+		t.Errorf("got %d with %q, want the token renewed", resp.StatusCode, resp.Header["Set-Cookie"])
+	}
+}
+
 // TestALostResponseLosesNothing holds the previous token until its successor is
 // shown: a response is lost, a laptop sleeps.
 func TestALostResponseLosesNothing(t *testing.T) {

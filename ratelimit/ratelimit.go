@@ -113,7 +113,8 @@ type Result struct {
 func (r Result) Allowed() bool { return r.Wait == 0 }
 
 // Take counts one use of a key, under a name that tells one limit from another,
-// if that is allowed; what is not allowed does not count. Keys may be any text,
+// if that is allowed; what is not allowed does not count. A client that has gone
+// is counted too. Keys may be any text,
 // and are kept as hashes.
 //
 // Errors: a limit that is none; [satra.ErrUnavailable], with [Forbid].
@@ -127,7 +128,7 @@ func (l *Limiter) Take(ctx context.Context, name, key string, limit Limit) (Resu
 		return r, nil
 	}
 	var err error
-	r.Left, r.Wait, r.Full, err = l.backend.TakeLimit(ctx, shared(name, key), limit.Count, limit.Per)
+	r.Left, r.Wait, r.Full, err = l.backend.TakeLimit(context.WithoutCancel(ctx), shared(name, key), limit.Count, limit.Per)
 	switch {
 	case err == nil:
 		return r, nil

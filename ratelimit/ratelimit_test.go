@@ -217,3 +217,26 @@ func BenchmarkTake(b *testing.B) {
 		})
 	}
 }
+
+// attentive is a backend that gives up when the context is done.
+type attentive struct{ counted int }
+
+func (a *attentive) TakeLimit(ctx context.Context, _ string, count int, _ time.Duration) (int, time.Duration, time.Duration, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, 0, err
+	}
+	a.counted++
+	return count - 1, 0, 0, nil
+}
+
+// TestWhoHangsUpIsCountedByAllNodes has a client go away before it is counted:
+// otherwise it would be let through, or counted by this node alone.
+func TestWhoHangsUpIsCountedByAllNodes(t *testing.T) {
+	backend := &attentive{}
+	l, _ := newLimiter(t, backend, Options{WhenDown: Forbid})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Take(gone, "sign-in", "alice", PerMinute(5)); err != nil || backend.counted != 1 {
+		t.Errorf("got the error %v and %d counted, want it counted", err, backend.counted)
+	}
+}
