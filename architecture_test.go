@@ -23,10 +23,13 @@ var mayImport = map[string][]string{
 	"memstore":   {""},
 	"ratelimit":  {""},
 	"seal":       {""},
+	"audit":      {""},
 	"client":     {},
 	"storetest":  {""},
 	"sessionapi": {"", "csrf"},
 	"satratest":  {"", "memstore"},
+
+	"audit/audittest": {"audit"},
 
 	"internal/testserver": {},
 }
