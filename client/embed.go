@@ -1,4 +1,4 @@
-// Package client serves the browser client of Satra: one script and one style
+// Package client serves the browser client of Satra: scripts and a style
 // sheet without dependencies, under names that hold a hash of their content.
 //
 //	mux.Handle("/static/client/", http.StripPrefix("/static/client", client.Handler()))
@@ -8,8 +8,12 @@
 //	<link rel="stylesheet" href="/static/client{{client.StylePath}}" integrity="{{client.StyleIntegrity}}">
 //	<script src="/static/client{{client.ScriptPath}}" integrity="{{client.ScriptIntegrity}}" defer></script>
 //
-// The script makes window.sessionManager and starts it. The sources are in src,
-// what is served is built from them by "go generate".
+// The script makes window.sessionManager and starts it. A page that is to show at
+// once what happens to the session elsewhere has a second one after it:
+//
+//	<script src="/static/client{{client.LiveScriptPath}}" integrity="{{client.LiveScriptIntegrity}}" defer></script>
+//
+// The sources are in src, what is served is built from them by "go generate".
 package client
 
 import (
@@ -29,6 +33,12 @@ var script []byte
 
 //go:embed dist/satra.js
 var module []byte
+
+//go:embed dist/satra.live.classic.js
+var liveScript []byte
+
+//go:embed dist/satra.live.js
+var liveModule []byte
 
 //go:embed dist/satra.css
 var style []byte
@@ -51,9 +61,11 @@ func newFile(content []byte, name, ext, mediaType string) file {
 const javaScript = "text/javascript; charset=utf-8"
 
 var (
-	scriptFile = newFile(script, "satra.classic", ".js", javaScript)
-	moduleFile = newFile(module, "satra", ".js", javaScript)
-	styleFile  = newFile(style, "satra", ".css", "text/css; charset=utf-8")
+	scriptFile     = newFile(script, "satra.classic", ".js", javaScript)
+	moduleFile     = newFile(module, "satra", ".js", javaScript)
+	liveScriptFile = newFile(liveScript, "satra.live.classic", ".js", javaScript)
+	liveModuleFile = newFile(liveModule, "satra.live", ".js", javaScript)
+	styleFile      = newFile(style, "satra", ".css", "text/css; charset=utf-8")
 )
 
 // ScriptPath is the path of the classic script below the handler. It begins
@@ -69,6 +81,19 @@ func ModulePath() string { return moduleFile.path }
 // ModuleIntegrity is the integrity of the ES module.
 func ModuleIntegrity() string { return moduleFile.integrity }
 
+// LiveScriptPath is the path of the classic script that listens to the session's
+// events.
+func LiveScriptPath() string { return liveScriptFile.path }
+
+// LiveScriptIntegrity is the integrity attribute of that script.
+func LiveScriptIntegrity() string { return liveScriptFile.integrity }
+
+// LiveModulePath is the path of the ES module that does the same.
+func LiveModulePath() string { return liveModuleFile.path }
+
+// LiveModuleIntegrity is the integrity of that module.
+func LiveModuleIntegrity() string { return liveModuleFile.integrity }
+
 // StylePath is the path of the dialog's style sheet.
 func StylePath() string { return styleFile.path }
 
@@ -79,7 +104,7 @@ func StyleIntegrity() string { return styleFile.integrity }
 // has another name.
 func Handler() http.Handler {
 	files := map[string]file{}
-	for _, f := range []file{scriptFile, moduleFile, styleFile} {
+	for _, f := range []file{scriptFile, moduleFile, liveScriptFile, liveModuleFile, styleFile} {
 		files[f.path] = f
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,8 @@ func TestTheFilesAreServed(t *testing.T) {
 	for _, f := range []struct{ path, integrity, kind string }{
 		{client.ScriptPath(), client.ScriptIntegrity(), "text/javascript; charset=utf-8"},
 		{client.ModulePath(), client.ModuleIntegrity(), "text/javascript; charset=utf-8"},
+		{client.LiveScriptPath(), client.LiveScriptIntegrity(), "text/javascript; charset=utf-8"},
+		{client.LiveModulePath(), client.LiveModuleIntegrity(), "text/javascript; charset=utf-8"},
 		{client.StylePath(), client.StyleIntegrity(), "text/css; charset=utf-8"},
 	} {
 		w := serve("GET", f.path)
@@ -51,8 +53,9 @@ func TestTheFilesAreServed(t *testing.T) {
 
 // The style sheet is not counted: a page that brings its own leaves it out.
 func TestTheScriptsAreSmall(t *testing.T) {
-	const most = 6000
-	for _, path := range []string{client.ScriptPath(), client.ModulePath()} {
+	for path, most := range map[string]int{
+		client.ScriptPath(): 6000, client.ModulePath(): 6000, client.LiveScriptPath(): 1000, client.LiveModulePath(): 1000,
+	} {
 		var zipped bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 		z.Write(serve("GET", path).Body.Bytes())

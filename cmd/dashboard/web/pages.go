@@ -33,6 +33,8 @@ func newPages(a *assets) (*pages, error) {
 		},
 		"clientScript":          func() string { return "/static/client" + client.ScriptPath() },
 		"clientScriptIntegrity": client.ScriptIntegrity,
+		"liveScript":            func() string { return "/static/client" + client.LiveScriptPath() },
+		"liveScriptIntegrity":   client.LiveScriptIntegrity,
 		"clientStyle":           func() string { return "/static/client" + client.StylePath() },
 		"clientStyleIntegrity":  client.StyleIntegrity,
 	}

@@ -37,6 +37,8 @@ func run(check bool) error {
 	}{
 		{"index.js", "satra.js", api.FormatESModule},
 		{"classic.js", "satra.classic.js", api.FormatIIFE},
+		{"live.js", "satra.live.js", api.FormatESModule},
+		{"live.classic.js", "satra.live.classic.js", api.FormatIIFE},
 		{"satra.css", "satra.css", api.FormatDefault},
 	} {
 		built, err := build(filepath.Join(dir, "src", b.from), b.format)

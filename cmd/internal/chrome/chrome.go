@@ -85,6 +85,7 @@ func start() (context.Context, func(), error) {
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("ignore-certificate-errors", true), // a test's server is its own authority
 	)
 	ctx, cancel := chromedp.NewContext(allocated)
 	end := func() {

@@ -79,23 +79,40 @@ func prepare(t testing.TB) *stage {
 // prepareOn is prepare with a store of the test's own.
 func prepareOn(t testing.TB, store satra.Store) *stage {
 	t.Helper()
+	return prepareBehind(t, store, false)
+}
+
+// prepareTLS is prepare over HTTPS, and HTTP/2.
+func prepareTLS(t testing.TB) *stage {
+	t.Helper()
+	return prepareBehind(t, memstore.New(nil), true)
+}
+
+func prepareBehind(t testing.TB, store satra.Store, https bool) *stage {
+	t.Helper()
 	s := &stage{t: t, clock: satratest.NewClock()}
 	book, err := accounts.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "app.db"), &accounts.Options{InsecureCheapHashes: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	site, err := web.New(store, web.Config{
-		Accounts: book, SignUp: true, IdleTimeout: idle, InsecureCookie: true, Calendar: market.NSE(), Now: s.clock.Now,
+		Accounts: book, SignUp: true, IdleTimeout: idle, InsecureCookie: !https, Calendar: market.NSE(), Now: s.clock.Now,
 		Log: slog.New(slog.NewTextHandler(s, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(site)
+	server := httptest.NewUnstartedServer(site)
+	if server.EnableHTTP2 = https; https {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
 	s.url = server.URL
 	t.Cleanup(func() {
+		err := site.Close(context.Background()) // first: it ends open streams
 		server.Close()
-		if err := errors.Join(site.Close(context.Background()), book.Close()); err != nil {
+		if err := errors.Join(err, book.Close()); err != nil {
 			t.Error(err)
 		}
 	})
