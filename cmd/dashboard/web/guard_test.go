@@ -73,8 +73,8 @@ func TestEveryResponseIsGuarded(t *testing.T) {
 	for _, found := range regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`).FindAllStringSubmatch(page, -1) {
 		paths = append(paths, found[1])
 	}
-	if len(paths) != 13 {
-		t.Fatalf("got %v, want the page to load five files", paths)
+	if len(paths) != 14 {
+		t.Fatalf("got %v, want the page to load six files", paths)
 	}
 	for _, path := range paths {
 		resp, body := v.get(path)

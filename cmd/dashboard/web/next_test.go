@@ -7,7 +7,7 @@ import (
 
 func TestLocalPaths(t *testing.T) {
 	for next, want := range map[string]string{
-		"/": "/", "/security": "/security", "/security?done=proven": "/security?done=proven", "/security/passphrase": "/security/passphrase",
+		"/": "/", "/security": "/security", "/security?done=ended": "/security?done=ended", "/security/passphrase": "/security/passphrase",
 		"": "/", "security": "/", "//evil.example": "/", "/\\evil.example": "/", "https://evil.example/": "/", "/%2F/evil.example": "/", "/%2e%2e//evil.example": "/",
 		"/a/../b": "/", "/a#b": "/", "/a b": "/", "/a\nb": "/", "/é": "/", "/%zz": "/", "/a//b": "/",
 	} {

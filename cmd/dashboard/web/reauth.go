@@ -44,13 +44,48 @@ func (s *Site) proven(next http.HandlerFunc) http.HandlerFunc {
 	})
 }
 
-// backTo is the page that a request is for, or that its form is on. What was
-// interrupted is for the person to do again: an act is not repeated by a link.
+// backTo is the page that a request is for, or that its form is on.
 func backTo(r *http.Request) string {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return r.URL.RequestURI()
+	case r.URL.Path == "/security/passphrase":
+		return r.URL.Path
 	}
-	return "/security?done=proven"
+	return "/security"
+}
+
+// A guardedAct is what only a fresh proof allows. One that is asked for without is
+// done along with the proof, which the page asks for in its name.
+type guardedAct struct {
+	what string // "… needs your passphrase again"
+	do   func(*http.Request) (next string, err error)
+}
+
+// guarded carries out the act, or asks for the proof in a form that takes it along.
+func (s *Site) guarded(path string) http.HandlerFunc {
+	act := s.acts[path]
+	return s.signedIn(s.formed(func(w http.ResponseWriter, r *http.Request) {
+		err := satra.CheckRecent(r.Context(), recently)
+		if errors.Is(err, satra.ErrStale) && satra.AcceptsHTML(r) {
+			s.ownForm(w, r, http.StatusForbidden, "reauth", s.proofFor(path, r))
+			return
+		}
+		next := ""
+		if err == nil {
+			next, err = act.do(r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	}))
+}
+
+// proofFor is the form that asks for a proof: for an act, or for a page.
+func (s *Site) proofFor(act string, r *http.Request) formView {
+	return formView{Next: localPath(r.PostForm.Get("next")), Act: act, What: s.acts[act].what, ID: r.PostForm.Get("id")}
 }
 
 func (s *Site) reauthPage(w http.ResponseWriter, r *http.Request) {
@@ -70,8 +105,18 @@ func (s *Site) ownForm(w http.ResponseWriter, r *http.Request, status int, page 
 }
 
 func (s *Site) reauth(w http.ResponseWriter, r *http.Request) {
-	view := formView{Next: localPath(r.PostForm.Get("next"))}
-	switch err := s.prove(r); {
+	path := r.PostForm.Get("act")
+	act, acts := s.acts[path]
+	if path != "" && !acts {
+		s.fail(w, r, badRequest("There is nothing of that name to be done."))
+		return
+	}
+	view := s.proofFor(path, r)
+	err := s.prove(r)
+	if err == nil && acts {
+		view.Next, err = act.do(r)
+	}
+	switch {
 	case errors.Is(err, accounts.ErrWrong):
 		view.Faults = []fault{{"passphrase", "That is not your passphrase."}}
 		s.ownForm(w, r, http.StatusUnauthorized, "reauth", view)

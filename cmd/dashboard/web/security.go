@@ -38,7 +38,6 @@ var securityNotices = map[string]string{
 	"others":     "All other sessions were ended.",
 	"passphrase": "Your passphrase was changed.",
 	"changed":    "Your passphrase was changed, and all other sessions were ended.",
-	"proven":     "Thank you. Please choose once more what you wanted to do.",
 }
 
 func (s *Site) securityPage(w http.ResponseWriter, r *http.Request) {

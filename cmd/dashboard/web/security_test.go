@@ -33,7 +33,11 @@ func TestOnlyWhoIsSignedInSeesSecurity(t *testing.T) {
 	v.get("/") // with a session, too
 	for _, path := range []string{"/security/end", "/security/end-others", "/security/end-all", "/security/passphrase", "/reauth"} {
 		resp, _ := v.form("/", path)
-		v.wantTo(resp, "/signin?next=%2Fsecurity%3Fdone%3Dproven")
+		next := "/signin?next=%2Fsecurity"
+		if path == "/security/passphrase" {
+			next += "%2Fpassphrase"
+		}
+		v.wantTo(resp, next)
 		resp, body := v.do("POST", path, url.Values{})
 		v.want(resp, body, 403, "This form is out of date")
 	}
@@ -77,40 +81,53 @@ func TestNobodyEndsTheSessionOfAnotherAccount(t *testing.T) {
 	v.want(resp, body, 200, "This device")
 }
 
-// TestAStaleProofIsMadeFresh goes the way from a refused act over the proof and
-// back.
+// TestAStaleProofIsMadeFresh goes the way from a page that wants a fresh proof,
+// over the proof and back.
 func TestAStaleProofIsMadeFresh(t *testing.T) {
-	v, other, name := twoDevices(t)
+	v, _, name := twoDevices(t)
 	v.clock.Advance(5*time.Minute + time.Second)
-	for _, path := range []string{"/security/end", "/security/end-others", "/security/end-all", "/security/passphrase"} {
-		resp, _ := v.form("/security", path, "passphrase=grazing geese tulsi", "again=grazing geese tulsi")
-		v.wantTo(resp, "/reauth?next=%2Fsecurity%3Fdone%3Dproven")
-	}
-	resp, _ := v.get("/security/passphrase")
-	v.wantTo(resp, "/reauth?next=%2Fsecurity%2Fpassphrase")
-	resp, body := other.get("/security")
-	other.want(resp, body, 200, "This device")
-
-	const page = "/reauth?next=%2Fsecurity%3Fdone%3Dproven"
-	resp, body = v.get(page)
-	v.want(resp, body, 200, "Confirm that it is you", name, `name="next" value="/security?done=proven"`)
-	resp, body = v.form(page, "/reauth", "passphrase=wrong", "next=/security?done=proven")
-	v.want(resp, body, 401, "That is not your passphrase.", `name="next" value="/security?done=proven"`)
-	resp, _ = v.form("/security", "/security/end-others")
+	const page = "/reauth?next=%2Fsecurity%2Fpassphrase"
+	resp, _ := v.form("/security", "/security/passphrase", "passphrase=grazing geese tulsi", "again=grazing geese tulsi")
 	v.wantTo(resp, page)
+	resp, _ = v.get("/security/passphrase")
+	v.wantTo(resp, page)
+	resp, body := v.get(page)
+	v.want(resp, body, 200, "Confirm that it is you", name, `name="next" value="/security/passphrase"`)
+	resp, body = v.form(page, "/reauth", "passphrase=wrong", "next=/security/passphrase")
+	v.want(resp, body, 401, "That is not your passphrase.", `name="next" value="/security/passphrase"`)
 	before := v.cookie
-	resp, _ = v.form(page, "/reauth", "passphrase="+passphrase, "next=/security?done=proven")
-	if v.wantTo(resp, "/security?done=proven"); v.cookie == before {
+	resp, _ = v.form(page, "/reauth", "passphrase="+passphrase, "next=/security/passphrase")
+	if v.wantTo(resp, "/security/passphrase"); v.cookie == before {
 		t.Error("the fresh proof has left the token as it was")
 	}
-	resp, body = v.get("/security?done=proven")
-	v.want(resp, body, 200, "Please choose once more")
-	resp, _ = v.form("/security", "/security/end-others")
-	v.wantTo(resp, "/security?done=others")
-	resp, body = other.get("/")
-	other.want(resp, body, 401, "from another device")
 	resp, _ = v.form(page, "/reauth", "passphrase="+passphrase, "next=//evil.example")
 	v.wantTo(resp, "/")
+}
+
+// TestAnActGoesOnAfterAFreshProof holds the interrupted act: it is named, done along
+// with the proof, and not without.
+func TestAnActGoesOnAfterAFreshProof(t *testing.T) {
+	v, other, _ := twoDevices(t)
+	_, body := v.get("/security")
+	id := "id=" + idOf.FindAllStringSubmatch(body, -1)[0][1]
+	v.clock.Advance(5*time.Minute + time.Second)
+	for path, what := range map[string]string{
+		"/security/end": "To end that session you", "/security/end-others": "To end all other sessions you", "/security/end-all": "To end all sessions, this one too, you",
+	} {
+		resp, body := v.form("/security", path, id)
+		v.want(resp, body, 403, what, `name="act" value="`+path+`"`, strings.ReplaceAll(id, "id=", `name="id" value="`))
+	}
+	resp, body := v.form("/security", "/reauth", "passphrase=wrong", "act=/security/end", id)
+	v.want(resp, body, 401, "That is not your passphrase.", `name="act" value="/security/end"`)
+	resp, body = v.form("/security", "/reauth", "passphrase="+passphrase, "act=/session/end")
+	v.want(resp, body, 400, "nothing of that name")
+	resp, body = other.get("/security")
+	other.want(resp, body, 200, "This device")
+
+	resp, _ = v.form("/security", "/reauth", "passphrase="+passphrase, "act=/security/end", id)
+	v.wantTo(resp, "/security?done=ended")
+	resp, body = other.get("/")
+	other.want(resp, body, 401, "from another device")
 }
 
 func TestEndingAllSessions(t *testing.T) {

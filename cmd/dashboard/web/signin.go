@@ -23,6 +23,8 @@ type formView struct {
 	Remember bool // offered
 	Chosen   bool // and chosen
 	SignUp   bool // open
+
+	Act, What, ID string // of an act that is done along with a proof; see guardedAct
 }
 
 // A fault is what is wrong with a field.

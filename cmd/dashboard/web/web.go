@@ -56,6 +56,7 @@ type Site struct {
 	devices    deviceCookies
 	signUpOpen bool
 	remember   bool
+	acts       map[string]guardedAct // by their path
 	pages      *pages
 	calendar   *market.Calendar
 	log        *slog.Logger
@@ -221,13 +222,16 @@ func (s *Site) accountRoutes(mux *http.ServeMux) {
 	for path, act := range map[string]http.HandlerFunc{
 		"/reauth":              s.signedIn(s.formed(s.reauth)),
 		"/security/passphrase": s.proven(s.formed(s.changePassphrase)),
-		"/security/end":        s.proven(s.acting(s.endDevice)),
-		"/security/end-others": s.proven(s.acting(s.endOthers)),
-		"/security/end-all":    s.proven(s.acting(s.endEvery)),
 	} {
 		mux.HandleFunc("POST "+path, act)
 	}
-	for _, path := range []string{"/security/end", "/security/end-others", "/security/end-all"} {
+	s.acts = map[string]guardedAct{
+		"/security/end":        {"To end that session", s.endDevice},
+		"/security/end-others": {"To end all other sessions", s.endOthers},
+		"/security/end-all":    {"To end all sessions, this one too,", s.endEvery},
+	}
+	for path := range s.acts {
+		mux.HandleFunc("POST "+path, s.guarded(path))
 		mux.HandleFunc(path, methodNotAllowed("POST"))
 	}
 }

@@ -74,18 +74,17 @@ func TestEndingTheOthersAfterAFreshProof(t *testing.T) {
 	s.clock.Advance(6 * time.Minute)
 	s.open("/security")
 	s.wantText("#devices", "End")
+	s.Expect(`403`)
 	s.Click("#end-others button")
 	s.wantText("h1", "Confirm that it is you")
+	s.wantText(".lead", "To end all other sessions")
 	s.fill("passphrase", "not the passphrase")
-	s.Expect(`401|403|422`)
+	s.Expect(`401`)
 	s.Click("form[action='/reauth'] button")
 	s.wantText("[role=alert]", "not your passphrase")
 	s.fill("passphrase", passphrase)
 	s.Click("form[action='/reauth'] button")
 	s.wantText("h1", "Security")
-	if s.text("#end-others") != "" {
-		s.Click("#end-others button") // a POST is not repeated by itself
-	}
 	s.wantText("main", "no other session")
 	other.Expect(`401`)
 	other.Navigate(s.url + "/security")
