@@ -8,9 +8,9 @@ import (
 )
 
 // An Entry is what the log tells of something that happened. Strings are valid
-// UTF-8 and bounded, see the fields; what was longer is cut, and what was none
-// replaced. Whoever prints an entry uses [Plain], [WriteCSV] or [WriteJSON]: its
-// strings come from clients.
+// UTF-8 and bounded; what was longer is cut, and what was none replaced. Only the
+// names of principals and actors are any bytes. Strings come from clients:
+// whoever prints an entry uses [Entry.String], [Plain], [WriteJSON] or [WriteCSV].
 type Entry struct {
 	// At is when it happened, UTC, in whole microseconds. Of refusals that were
 	// counted together it is when the first of them came.
@@ -67,6 +67,11 @@ type Entry struct {
 	// Erased says that the personal part cannot be read any more, because the
 	// principal's key was thrown away. It is never recorded.
 	Erased bool `json:"erased,omitempty"`
+
+	// Doubt says why the entry is not to be believed: it was altered, or its key
+	// is not known. "" if it is as it was written, as far as the entry alone
+	// can show; whether others are missing [Verify] tells. It is never recorded.
+	Doubt string `json:"doubt,omitempty"`
 
 	// Writer and Seq name the entry: the chain, and its place there. The log
 	// sets them.
