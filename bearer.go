@@ -121,7 +121,7 @@ func (s *state) issue(a Attempt, method string) (token, error) {
 	}
 	s.yield(result)
 	s.note(Event{Kind: EventCreated, Session: rec.ID, Principal: a.principal})
-	s.note(Event{Kind: EventSignedIn, Session: rec.ID, Principal: a.principal, Detail: "bearer token"})
+	s.note(Event{Kind: EventSignedIn, Session: rec.ID, Principal: a.principal, Detail: method + ", bearer token"})
 	return t, nil
 }
 

@@ -20,7 +20,7 @@ type Event struct {
 	UserAgent string // as sent, at most 512 bytes
 	Method    string // of the request
 	Path      string // of the request, without its query
-	Detail    string // for people
+	Detail    string // for people; of a sign-in and a fresh proof the method
 	Err       error
 }
 

@@ -197,7 +197,7 @@ func (s *state) rebind(t token, b *Binding, kind Kind) error {
 	}
 	s.cookie = s.m.setCookie(t, s.rec)
 	s.m.streams.signedIn(s.rec)
-	s.note(Event{Kind: kind})
+	s.note(Event{Kind: kind, Detail: b.Method})
 	return nil
 }
 
