@@ -1,0 +1,206 @@
+package audit
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/satra-sessions/satra"
+)
+
+// An item is an entry that waits for the sink.
+type item struct {
+	draft   draft
+	written chan error // is told once, or nil
+}
+
+// A queue holds what waits for the sink.
+type queue struct {
+	most   int
+	window time.Duration
+	wake   chan struct{} // has one if there may be something to do
+
+	mu      sync.Mutex
+	items   []item
+	counted map[countedKey]*Entry // refusals that are counted together
+	dropped map[satra.Kind]int
+	closed  bool
+}
+
+// maxCounted bounds the networks whose refusals are counted at once.
+const maxCounted = 2048
+
+// A countedKey is what refusals have in common that are one entry.
+type countedKey struct {
+	kind      satra.Kind
+	network   netip.Prefix
+	session   satra.ID
+	principal string
+}
+
+func newQueue(most int, window time.Duration) *queue {
+	return &queue{
+		most: most, window: window, wake: make(chan struct{}, 1),
+		counted: map[countedKey]*Entry{}, dropped: map[satra.Kind]int{},
+	}
+}
+
+// A class says what becomes of an entry when many come.
+type class uint8
+
+const (
+	kept    class = iota // always
+	missing              // counted if there is no room
+	counted              // together with others, and may be missing
+)
+
+func classOf(d draft) class {
+	switch d.entry.Kind {
+	case satra.EventUnknownToken, satra.EventRetiredToken, satra.EventShownOver, satra.EventAmbiguous, satra.EventCSRFRejected,
+		satra.EventCrossOrigin, satra.EventSignInRefused, satra.EventUnreadable, satra.EventStoreFailed:
+		return counted
+	case satra.EventCreated, satra.EventRenewed, satra.EventExtended, satra.EventReusedToken:
+		return missing
+	}
+	return kept
+}
+
+// put takes an entry, and returns false if the queue is closed.
+func (q *queue) put(it item, now time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	class := classOf(it.draft)
+	switch {
+	case it.written != nil || class == kept:
+		q.items = append(q.items, it)
+	case class == counted:
+		if !q.count(it.draft.entry) {
+			return true // the first of them has woken the writer
+		}
+	case len(q.items) < q.most:
+		q.items = append(q.items, it)
+	default:
+		q.dropped[it.draft.entry.Kind]++
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// count adds a refusal to those of its kind, and reports whether it is the first.
+func (q *queue) count(e Entry) bool {
+	key := countedKey{e.Kind, network(e.Address), e.Session, e.Principal}
+	if first := q.counted[key]; first != nil {
+		first.Count++
+		return false
+	}
+	if len(q.counted) >= maxCounted {
+		q.dropped[e.Kind]++
+		return true
+	}
+	q.counted[key] = &e
+	return true
+}
+
+// network is an address as others are told from it: of IPv6, its /64.
+func network(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // of no address: none
+	return p
+}
+
+// hasRoom reports whether one more entry may come that has to be kept.
+func (q *queue) hasRoom() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.closed && len(q.items) < q.most
+}
+
+// take returns up to n entries in their order, and when to look again for
+// refusals that are being counted: zero if there are none.
+func (q *queue) take(n int, now time.Time) (batch []item, again time.Time, over bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	again = q.ripen(now)
+	n = min(n, len(q.items))
+	batch = slices.Clone(q.items[:n])
+	clear(q.items[:n])
+	if q.items = q.items[n:]; len(q.items) == 0 {
+		q.items = nil // what a flood has grown goes
+	}
+	return batch, again, q.closed && len(q.items) == 0
+}
+
+// ripen moves refusals whose window is over into the queue.
+func (q *queue) ripen(now time.Time) (again time.Time) {
+	var ripe []Entry
+	for key, e := range q.counted {
+		due := e.At.Add(q.window)
+		switch {
+		case q.closed || !now.Before(due) || e.At.After(now):
+			ripe = append(ripe, *e)
+			delete(q.counted, key)
+		case again.IsZero() || due.Before(again):
+			again = due
+		}
+	}
+	slices.SortFunc(ripe, func(a, b Entry) int { return a.At.Compare(b.At) })
+	for _, e := range ripe {
+		if len(q.items) < q.most || q.closed {
+			q.items = append(q.items, item{draft: draft{entry: e}})
+		} else {
+			q.dropped[e.Kind] += e.Count
+		}
+	}
+	if len(q.dropped) > 0 && len(q.items) < q.most {
+		q.items = append(q.items, item{draft: draft{entry: q.missed(now)}})
+		clear(q.dropped)
+	}
+	return again
+}
+
+// missed tells how many of what were dropped.
+func (q *queue) missed(now time.Time) Entry {
+	var told []string
+	total := 0
+	for _, kind := range slices.Sorted(maps.Keys(q.dropped)) {
+		told = append(told, fmt.Sprintf("%d %s", q.dropped[kind], kind))
+		total += q.dropped[kind]
+	}
+	return Entry{At: now, Kind: KindDropped, Count: total, Detail: strings.Join(told, ", ")}.bounded()
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// refuse tells those who wait that their entries are not written.
+func (q *queue) refuse() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, it := range q.items {
+		if it.written != nil {
+			it.written <- ErrClosed
+		}
+	}
+	q.items = nil
+}

@@ -1,0 +1,282 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Report is what verification has found.
+type Report struct {
+	Entries, Chains int
+	First, Last     time.Time // of the oldest and the newest entry; zero if there are none
+	Cut             int       // chains whose old end retention has cut
+	Checkpoints     int       // that were held against the log
+	Findings        []Finding // in the order of their chains and places; none is a log as it was written
+}
+
+// A Finding is something about the log that is not as it was written.
+type Finding struct {
+	Writer string // the chain, or "" of a checkpoint that cannot be used
+	From   int64  // the first entry that it is about
+	To     int64  // the last one
+	What   Fault
+	Detail string // for people
+}
+
+// String is the finding as a line for people.
+func (f Finding) String() string {
+	switch {
+	case f.Writer == "":
+		return fmt.Sprintf("%s: %s", f.What, Plain(f.Detail))
+	case f.From == f.To:
+		return fmt.Sprintf("%s, entry %d: %s: %s", Plain(f.Writer), f.From, f.What, Plain(f.Detail))
+	}
+	return fmt.Sprintf("%s, entries %d to %d: %s: %s", Plain(f.Writer), f.From, f.To, f.What, Plain(f.Detail))
+}
+
+// A Fault is what is wrong.
+type Fault string
+
+// The faults.
+const (
+	FaultAltered    Fault = "altered"        // a column of the entry was changed, or it was written by somebody without the key
+	FaultMoved      Fault = "moved"          // it is genuine, and belongs elsewhere
+	FaultRemoved    Fault = "removed"        // entries within the chain, or at its old end, are missing
+	FaultTruncated  Fault = "truncated"      // entries at its new end, or the whole chain, are missing
+	FaultReplaced   Fault = "replaced"       // it is not the one that others have vouched for
+	FaultKey        Fault = "unknown key"    // it cannot be verified: no key of that ID is given
+	FaultCheckpoint Fault = "bad checkpoint" // it cannot be used
+)
+
+// A verification is under way.
+type verification struct {
+	*Reader
+	report   Report
+	progress func(entries int)
+
+	chains map[string]*walked
+	heads  map[string]vouched // by writer, the furthest
+	cuts   map[string]mark    // by writer, the furthest
+}
+
+// A walked is what is known of a chain that was gone through.
+type walked struct {
+	first    int64
+	prev     [macSize]byte // before the first
+	trusted  bool          // the first is genuine
+	last     int64
+	lastMAC  [macSize]byte
+	unbroken bool // the last is genuine
+}
+
+// A vouched is a head that somebody has written down.
+type vouched struct {
+	mark
+	by string
+}
+
+// Verify goes through the whole log and holds every entry against its MAC, every
+// chain against the others, and all against checkpoints that were kept elsewhere.
+// Logs may go on meanwhile. progress, if not nil, is told now and then how many
+// entries it has seen. It takes memory for each chain, not for each entry.
+//
+// Errors: those of the sink. What is wrong with the log is no error, but in the
+// report.
+func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress func(entries int)) (*Report, error) {
+	if progress == nil {
+		progress = func(int) {}
+	}
+	v := &verification{Reader: r, progress: progress, chains: map[string]*walked{}, heads: map[string]vouched{}, cuts: map[string]mark{}}
+	for after := ""; ; {
+		chains, err := r.sink.AuditChains(ctx, after, chainsAtOne)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range chains {
+			v.chains[c.Writer] = &walked{}
+			if err := v.walk(ctx, c.Writer); err != nil {
+				return nil, err
+			}
+		}
+		if len(chains) < chainsAtOne {
+			break
+		}
+		after = chains[len(chains)-1].Writer
+	}
+	v.takeCheckpoints(checkpoints)
+	v.beginnings()
+	if err := v.ends(ctx); err != nil {
+		return nil, err
+	}
+	v.report.Chains = len(v.chains)
+	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.From, b.From))
+	})
+	progress(v.report.Entries)
+	return &v.report, nil
+}
+
+// walk goes on through a chain from where it was left, to its present end.
+func (v *verification) walk(ctx context.Context, writer string) error {
+	w := v.chains[writer]
+	for {
+		rows, err := v.sink.AuditChain(ctx, writer, w.last, cutAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			v.step(w, r)
+		}
+		v.report.Entries += len(rows)
+		v.progress(v.report.Entries)
+		if len(rows) < cutAtOnce {
+			return nil
+		}
+	}
+}
+
+// step takes in the next row of a chain.
+func (v *verification) step(w *walked, r Row) {
+	b, _, why := v.ring.genuine(r)
+	switch {
+	case why == doubtKey:
+		v.find(r.Writer, r.Seq, r.Seq, FaultKey, fmt.Sprintf("key %x is not among those that are given", b.key))
+	case why != "":
+		v.fault(r, b)
+	}
+	genuine := why == ""
+	switch {
+	case w.first == 0:
+		w.first, w.trusted = r.Seq, genuine
+		if genuine {
+			w.prev = b.prev
+		}
+	case r.Seq != w.last+1:
+		v.find(r.Writer, w.last+1, r.Seq-1, FaultRemoved, "they are missing between others")
+	case genuine && w.unbroken && b.prev != w.lastMAC:
+		v.find(r.Writer, r.Seq, r.Seq, FaultReplaced, "it does not follow the entry before it")
+	}
+	w.last, w.unbroken = r.Seq, genuine
+	if !genuine {
+		return
+	}
+	copy(w.lastMAC[:], r.MAC)
+	at := time.UnixMicro(r.At).UTC()
+	if v.report.First.IsZero() || at.Before(v.report.First) {
+		v.report.First = at
+	}
+	if at.After(v.report.Last) {
+		v.report.Last = at
+	}
+	for _, m := range b.marks {
+		if r.Kind == string(KindCut) {
+			if m.seq > v.cuts[m.writer].seq {
+				v.cuts[m.writer] = m
+			}
+		} else {
+			v.vouch(m, fmt.Sprintf("entry %d of %s", r.Seq, r.Writer))
+		}
+	}
+}
+
+// fault tells a row that was moved from one that was altered.
+func (v *verification) fault(r Row, b *body) {
+	if b != nil && b.seq != r.Seq {
+		if k := v.ring.find(b.key); k != nil {
+			there := r
+			there.Seq = b.seq
+			if mac := k.macOf(there); string(mac[:]) == string(r.MAC) {
+				v.find(r.Writer, r.Seq, r.Seq, FaultMoved, fmt.Sprintf("it was written as entry %d", b.seq))
+				return
+			}
+		}
+	}
+	v.find(r.Writer, r.Seq, r.Seq, FaultAltered, "it is not as it was written")
+}
+
+func (v *verification) vouch(m mark, by string) {
+	if m.seq > v.heads[m.writer].seq {
+		v.heads[m.writer] = vouched{m, by}
+	}
+}
+
+func (v *verification) takeCheckpoints(checkpoints []Checkpoint) {
+	for _, c := range checkpoints {
+		marks, err := v.ring.marks(c)
+		if err != nil {
+			v.report.Findings = append(v.report.Findings, Finding{What: FaultCheckpoint, Detail: fmt.Sprintf("that of %s by %s: %v", c.At.Format(time.RFC3339), c.Writer, err)})
+			continue
+		}
+		v.report.Checkpoints++
+		for _, m := range marks {
+			v.vouch(m, "the checkpoint of "+c.At.UTC().Format(time.RFC3339))
+		}
+	}
+}
+
+// beginnings holds chains that do not begin with their first entry against the
+// cuts.
+func (v *verification) beginnings() {
+	for writer, w := range v.chains {
+		cut, isCut := v.cuts[writer]
+		switch {
+		case w.first <= 1:
+		case !isCut || cut.seq < w.first-1:
+			v.find(writer, cut.seq+1, w.first-1, FaultRemoved, "they are missing at the old end, and no entry tells that they were cut")
+		case cut.seq == w.first-1 && w.trusted && cut.mac != w.prev:
+			v.find(writer, w.first, w.first, FaultReplaced, "it does not follow the entry up to which the chain was cut")
+		default:
+			v.report.Cut++
+		}
+	}
+}
+
+// ends holds the chains against the heads that were written down.
+func (v *verification) ends(ctx context.Context) error {
+	for writer, head := range v.heads {
+		w := v.chains[writer]
+		if w == nil {
+			w = &walked{}
+			v.chains[writer] = w
+		}
+		if head.seq > w.last { // it may have been written since
+			if err := v.walk(ctx, writer); err != nil {
+				return err
+			}
+		}
+		switch cut := v.cuts[writer]; {
+		case head.seq <= cut.seq:
+		case head.seq > w.last:
+			what := "they are missing at the new end"
+			if w.last == 0 {
+				what = "the whole chain is missing"
+				delete(v.chains, writer)
+			}
+			v.find(writer, max(w.last, cut.seq)+1, head.seq, FaultTruncated, what+": "+head.by+" names the last of them")
+		default:
+			rows, err := v.sink.AuditChain(ctx, writer, head.seq-1, 1)
+			if err != nil {
+				return err
+			}
+			if len(rows) == 1 && rows[0].Seq == head.seq && string(rows[0].MAC) != string(head.mac[:]) && !v.found(writer, head.seq) {
+				v.find(writer, head.seq, head.seq, FaultReplaced, head.by+" names another in its place")
+			}
+		}
+		if v.chains[writer] != nil && w.last == 0 {
+			delete(v.chains, writer) // cut whole
+		}
+	}
+	return nil
+}
+
+// found reports whether something was said of that entry already.
+func (v *verification) found(writer string, seq int64) bool {
+	return slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return f.Writer == writer && f.From <= seq && seq <= f.To })
+}
+
+func (v *verification) find(writer string, from, to int64, what Fault, detail string) {
+	v.report.Findings = append(v.report.Findings, Finding{Writer: writer, From: from, To: to, What: what, Detail: detail})
+}
