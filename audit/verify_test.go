@@ -68,6 +68,8 @@ func newCrime(t *testing.T) *crime {
 // edit changes the rows of a writer as SQL would.
 func (c *crime) edit(writer string, change func([]Row) []Row) {
 	m := c.sink
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	rows := change(slices.Clone(m.chains[writer]))
 	if m.chains[writer] = rows; len(rows) == 0 {
 		delete(m.chains, writer)
