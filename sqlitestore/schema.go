@@ -79,6 +79,31 @@ var migrations = []migration{
 	) STRICT;
 	ALTER TABLE state ADD COLUMN endings INTEGER NOT NULL DEFAULT 0;
 	CREATE INDEX principals_disabled ON principals (name) WHERE disabled = 1`},
+
+	// The audit log. What there is none of is NULL, and in no index.
+	{schema: `CREATE TABLE audit (
+		writer    TEXT NOT NULL,
+		seq       INTEGER NOT NULL,
+		at        INTEGER NOT NULL,
+		kind      TEXT NOT NULL,
+		session   TEXT,
+		principal BLOB,
+		address   BLOB,
+		body      BLOB NOT NULL,
+		mac       BLOB NOT NULL,
+		PRIMARY KEY (writer, seq)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX audit_by_time ON audit (at, writer, seq);
+	CREATE INDEX audit_by_kind ON audit (kind, at, writer, seq);
+	CREATE INDEX audit_by_session ON audit (session, at, writer, seq) WHERE session IS NOT NULL;
+	CREATE INDEX audit_by_principal ON audit (principal, at, writer, seq) WHERE principal IS NOT NULL;
+	CREATE INDEX audit_by_address ON audit (address, at, writer, seq) WHERE address IS NOT NULL;
+	CREATE TABLE audit_keys (
+		owner BLOB PRIMARY KEY,
+		at    INTEGER NOT NULL,
+		key   BLOB NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX audit_keys_by_time ON audit_keys (at)`},
 }
 
 // fillSeen copies the time of the last use of anonymous sessions to its column.

@@ -27,6 +27,8 @@ type statements struct {
 	anonymousTombstones                        *sql.Stmt
 	tombstones                                 *sql.Stmt
 	ending, addEnding, setEnding, removeEnding *sql.Stmt
+	auditLast, auditAdd, auditCut              *sql.Stmt
+	auditKey, auditKeyErase, auditKeysCut      *sql.Stmt
 	all                                        []*sql.Stmt
 }
 
@@ -50,6 +52,12 @@ func (s *Store) prepare(ctx context.Context) error {
 		setEnding:                             &st.setEnding,
 		getEnding:                             &st.ending,
 		`DELETE FROM endings WHERE epoch = ?`: &st.removeEnding,
+		auditLast:                             &st.auditLast,
+		auditAdd:                              &st.auditAdd,
+		auditCut:                              &st.auditCut,
+		auditKeyAdd:                           &st.auditKey,
+		auditKeyErase:                         &st.auditKeyErase,
+		auditKeysCut:                          &st.auditKeysCut,
 		findOver:                              &st.over,
 		findLeastUsed:                         &st.leastUsed,
 		findAnonymousTombstones:               &st.anonymousTombstones,
