@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"audit":      {""},
 	"client":     {},
 	"storetest":  {""},
-	"sessionapi": {"", "csrf"},
+	"sessionapi": {"", "csrf", "audit"},
 	"satratest":  {"", "memstore"},
 
 	"audit/audittest": {"audit"},
+	"audit/detect":    {"", "audit"},
 
 	"internal/testserver": {},
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/csrf"
 )
 
@@ -52,6 +53,10 @@ type Options struct {
 	// Describe names the browser and the system of a User-Agent, for the list of
 	// devices. Default [satra.DescribeUserAgent].
 	Describe func(userAgent string) (browser, system string)
+
+	// History is the audit log in which the principal finds what happened to its own
+	// sessions. nil: there is no such call.
+	History *audit.Reader
 }
 
 // An api answers the calls; each is a method.
@@ -63,6 +68,7 @@ type api struct {
 	describe   func(userAgent string) (browser, system string)
 	warning    time.Duration // 0: none
 	streams    streams
+	history    *audit.Reader
 }
 
 // A call is an address with the one method that it has. HEAD goes with GET.
@@ -102,6 +108,9 @@ func New(m *satra.Manager, p *csrf.Protection, o *Options) (http.Handler, error)
 		base + "/events":                {http.MethodGet, a.events},
 		base + "/devices":               {http.MethodGet, a.devices},
 		base + "/devices/revoke-others": {http.MethodPost, a.revokeOthers},
+	}
+	if a.history = o.History; a.history != nil {
+		a.calls[base+"/activity"] = call{http.MethodGet, a.activity}
 	}
 	return satra.Background(http.HandlerFunc(a.serve)), nil
 }

@@ -72,6 +72,7 @@ var deviceInPath = regexp.MustCompile("^/devices/[^/]+/revoke$")
 // response finds how the document describes an answer, and under which name:
 // "GET /info 200", "PUT /info other" or "other".
 func (d *document) response(method, path string, status int) (key string, r node) {
+	path, _, _ = strings.Cut(path, "?")
 	path = deviceInPath.ReplaceAllString(path, "/devices/{session_id}/revoke")
 	item, ok := d.root["paths"].(node)[path].(node)
 	if !ok {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 )
 
 // A ledger holds answers against the document, and notes what has been seen of
@@ -117,7 +118,7 @@ func (l *ledger) value(key string, schema any, text string) []string {
 var ops = []struct{ method, path string }{
 	{"GET", "/info"}, {"HEAD", "/info"}, {"GET", "/csrf-token"}, {"HEAD", "/csrf-token"},
 	{"POST", "/extend"}, {"POST", "/clear"}, {"POST", "/validate-csrf"}, {"GET", "/events"}, {"HEAD", "/events"},
-	{"GET", "/devices"}, {"HEAD", "/devices"}, {"POST", "/devices/revoke-others"}, {"POST", "/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke"},
+	{"GET", "/activity"}, {"HEAD", "/activity"}, {"GET", "/devices"}, {"HEAD", "/devices"}, {"POST", "/devices/revoke-others"}, {"POST", "/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke"},
 }
 
 // try makes the call as a page does that has this cookie and this token.
@@ -150,6 +151,7 @@ func TestTheServerIsAsDescribed(t *testing.T) {
 	l.bodies()
 	l.streams()
 	l.devices()
+	l.activity()
 	l.others()
 	promised := l.promises()
 	for _, promise := range promised {
@@ -253,6 +255,28 @@ func (l *ledger) streams() {
 	}
 	l.try("GET", path, cookie, "")
 	l.try("HEAD", path, cookie, "")
+}
+
+// activity reads a history, a page at a time, and pages that are none.
+func (l *ledger) activity() {
+	cookie, _ := l.session()
+	cookie = l.with(cookie, signIn)
+	if err := l.log.Record(l.t.Context(), audit.Entry{Kind: "all before is written"}); err != nil {
+		l.t.Fatal(err)
+	}
+	first := l.try("GET", "/activity?limit=1", cookie, "")
+	next := regexp.MustCompile(`"next":"([^"]+)"`).FindStringSubmatch(first.body)
+	if next == nil || !strings.Contains(first.body, "Signed in") {
+		l.t.Fatalf("the first page: %s", first.body)
+	}
+	if second := l.try("GET", "/activity?after="+next[1], cookie, ""); second.body == first.body || !strings.Contains(second.body, `"next":""`) {
+		l.t.Errorf("the second page: %s", second.body)
+	}
+	for _, page := range []string{"?limit=0", "?limit=101", "?limit=x", "?after=x"} {
+		if got := l.try("GET", "/activity"+page, cookie, ""); got.status != http.StatusBadRequest {
+			l.t.Errorf("%s: got %d %s", page, got.status, got.body)
+		}
+	}
 }
 
 // devices ends sessions of a principal who has some.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/csrf"
 	"github.com/satra-sessions/satra/memstore"
 	"github.com/satra-sessions/satra/satratest"
@@ -52,15 +53,24 @@ type world struct {
 	store   *store
 	clock   *satratest.Clock
 	server  *httptest.Server
+	log     *audit.Log
 	holding atomic.Bool // a guard refuses to let anybody sign out
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, clock: satratest.NewClock()}
 	w.store = &store{Store: memstore.New(&memstore.Options{Now: w.clock.Now})}
-	var err error
+	keys, err := audit.NewRing(audit.NewKey())
+	if err == nil {
+		w.log, err = audit.Open(t.Context(), audit.NewMemory(0), &audit.Options{Keys: keys, Now: w.clock.Now})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.log.Close(context.Background()) })
 	w.m, err = satra.New(w.store, &satra.Options{
 		Now: w.clock.Now, SweepEvery: satra.Never, Visible: []satra.AnyKey{theme},
+		Observers: []func(context.Context, satra.Event){w.log.Observe},
 		Before: func(_ context.Context, act satra.Act) error {
 			if w.holding.Load() && (act.Kind == satra.EventEnded || act.Kind == satra.EventEndedAll) {
 				return &satra.Problem{Status: http.StatusLocked, Code: "ON_HOLD", Message: "Nobody signs out during the audit."}
@@ -76,7 +86,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := sessionapi.New(w.m, protection, nil)
+	api, err := sessionapi.New(w.m, protection, &sessionapi.Options{History: w.log.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
