@@ -30,7 +30,6 @@ var mayImport = map[string][]string{
 	"satratest":  {"", "memstore"},
 
 	"audit/audittest": {"audit"},
-	"audit/detect":    {"", "audit"},
 
 	"internal/testserver": {},
 }

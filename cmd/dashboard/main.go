@@ -72,7 +72,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return err
 	}
 	site, err := web.New(p.sealed, web.Config{
-		Accounts: p.book, SignUp: s.SignUpOpen(), Limits: p.limits(),
+		Accounts: p.book, SignUp: s.SignUpOpen(), Limits: p.limits(), Audit: p.audit.log,
 		RenewAfter: s.RenewAfter, SessionLimit: s.SessionLimit, Remember: s.Remember, DailyEnd: s.DailyEnd,
 		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
 		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,

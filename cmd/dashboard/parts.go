@@ -20,6 +20,7 @@ type parts struct {
 	store  *backend.Store
 	sealed *sealing
 	book   *accounts.Book
+	audit  *auditing
 }
 
 func open(ctx context.Context, s *settings.Settings, log *slog.Logger) (*parts, error) {
@@ -30,6 +31,9 @@ func open(ctx context.Context, s *settings.Settings, log *slog.Logger) (*parts, 
 	}
 	if err == nil {
 		p.book, err = openAccounts(ctx, s)
+	}
+	if err == nil {
+		p.audit, err = openAudit(ctx, s, log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -45,8 +49,11 @@ func (p *parts) limits() ratelimit.Backend {
 
 // Close ends the parts that are open, the last one first.
 func (p *parts) Close() (err error) {
+	if p.audit != nil {
+		err = p.audit.Close()
+	}
 	if p.book != nil {
-		err = p.book.Close()
+		err = errors.Join(err, p.book.Close())
 	}
 	if p.sealed != nil {
 		p.sealed.Close()

@@ -36,6 +36,10 @@ func report(w io.Writer, s *settings.Settings, p *parts, calendar *market.Calend
 	} else {
 		row("accounts", storename.Redact(s.DatabaseName())+", sign-up is closed: -add-account makes one")
 	}
+	row("audit", p.audit.summary)
+	if p.audit.note != "" {
+		row("note", p.audit.note)
+	}
 	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))
 	if s.CookieSecure() {
 		row("cookie", "__Host-satra, for HTTPS only")

@@ -44,6 +44,15 @@ func (b *Book) candidate(ctx context.Context, column, value string) (Candidate, 
 // Principal is the account's ID, or one that is nobody's.
 func (c Candidate) Principal() string { return c.row.ID }
 
+// Known is the account's ID, or "" if there is no such account: for the record of
+// what happened, and never for an answer.
+func (c Candidate) Known() string {
+	if !c.known {
+		return ""
+	}
+	return c.row.ID
+}
+
 // Verify checks the passphrase and returns the account. A hash that was made
 // with other costs than those in force is made anew.
 //

@@ -43,10 +43,14 @@ type Settings struct {
 	SessionLimit    int           // satra.Unlimited: none
 	Remember        time.Duration // satra.Never: not offered
 	DailyEnd        satra.DailyEnd
-	Database        string // see [Settings.DatabaseName]; it may hold a password
-	SignUp          string // "auto", "open" or "closed"; see [Settings.SignUpOpen]
-	SecureCookie    string // "auto", "on" or "off"; see [Settings.CookieSecure]
-	PublicOrigin    string // as a browser sends it, "https://dash.example"; or ""
+	Database        string        // see [Settings.DatabaseName]; it may hold a password
+	SignUp          string        // "auto", "open" or "closed"; see [Settings.SignUpOpen]
+	Audit           string        // see [Settings.AuditName]; off: none
+	AuditKeys       string        // see [Settings.AuditKeysFile]
+	AuditHeads      string        // see [Settings.AuditHeadsFile]
+	AuditRetention  time.Duration // satra.Never: for ever
+	SecureCookie    string        // "auto", "on" or "off"; see [Settings.CookieSecure]
+	PublicOrigin    string        // as a browser sends it, "https://dash.example"; or ""
 	TrustedProxies  []netip.Prefix
 	TLSCert         string // file names: both or none
 	TLSKey          string

@@ -93,6 +93,7 @@ func TestEverySettingInEverySource(t *testing.T) {
 	values := map[string]string{
 		"addr": "[::1]:9000", "data-dir": "/srv/d", "store": "memory", "seal-keys": "env:KEYS", "session-timeout": "1h30m", "session-lifetime": "24h",
 		"renew-after": "45m", "session-limit": "3", "remember": "48h", "daily-end": "06:00 Asia/Kolkata", "database": "sqlite:/srv/app.db", "signup": "closed",
+		"audit": "off", "audit-keys": "k", "audit-heads": "h.jsonl", "audit-retention": "720h",
 		"cookie-secure": "on", "public-origin": "https://dash.example", "trusted-proxies": "10.0.0.0/8,::1", "tls-cert": "c.pem", "tls-key": "k.pem",
 		"insecure-listen": "true", "market-calendar": "m.json", "log-format": "json", "log-level": "debug",
 	}

@@ -117,6 +117,30 @@ var table = []setting{
 		parse: oneOf(func(s *Settings) *string { return &s.SignUp }, "not a choice", "auto", "open", "closed"), show: showSignUp, kinds: texts,
 	},
 	{
+		name: "audit", env: "AUDIT_STORE", arg: "name|off", byDefault: "sqlite",
+		help:  "where the audit log is kept: sqlite (audit.db in the data directory), sqlite:PATH, or off",
+		right: "sqlite, sqlite:./data/audit.db, or off",
+		parse: parseAudit, show: func(s *Settings) string { return s.Audit }, kinds: texts,
+	},
+	{
+		name: "audit-keys", env: "AUDIT_KEYS_FILE", arg: "file",
+		help:  "keys of the audit log, made once: better not beside it; by default audit-keys in the data directory",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.AuditKeys }), show: func(s *Settings) string { return s.AuditKeys }, kinds: texts,
+	},
+	{
+		name: "audit-heads", env: "AUDIT_HEADS_FILE", arg: "file",
+		help:  "notes how far the audit log is, so that a missing end is found: better on another disk; by default audit-heads.jsonl in the data directory",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.AuditHeads }), show: func(s *Settings) string { return s.AuditHeads }, kinds: texts,
+	},
+	{
+		name: "audit-retention", env: "AUDIT_RETENTION", arg: "duration|off", byDefault: "8760h",
+		help:  "for how long the audit log is kept; off is for ever",
+		right: rightTimeOrOff(minRetention, maxRetention),
+		parse: parseTimeOrOff(minRetention, maxRetention, func(s *Settings) *time.Duration { return &s.AuditRetention }), show: func(s *Settings) string { return spellOrOff(s.AuditRetention) }, kinds: durations,
+	},
+	{
 		name: "cookie-secure", env: "SESSION_COOKIE_SECURE", arg: "auto|on|off", byDefault: "auto",
 		help:  "auto is on, except on loopback without TLS and without a public origin",
 		right: "auto, on or off",

@@ -66,7 +66,7 @@ func (s *Site) verify(r *http.Request, candidate accounts.Candidate, passphrase 
 const codeAccountsUnavailable = "ACCOUNTS_UNAVAILABLE"
 
 func (s *Site) accountsDown(r *http.Request, err error) error {
-	s.log.ErrorContext(r.Context(), "accounts cannot be used", "error", err, "request", requestID(r.Context()))
+	s.log.ErrorContext(r.Context(), "accounts cannot be used", "error", err, "request", RequestID(r.Context()))
 	return &satra.Problem{
 		Status: http.StatusServiceUnavailable, Code: codeAccountsUnavailable, RetryAfter: 5 * time.Second,
 		Message: "Accounts cannot be reached just now. Please try again shortly.",

@@ -24,7 +24,7 @@ func (s *Site) observe(ctx context.Context, e satra.Event) {
 	case satra.EventShownOver, satra.EventUnknownToken, satra.EventRetiredToken:
 		level = slog.LevelDebug
 	}
-	s.log.LogAttrs(ctx, level, "session", slog.Any("event", e), slog.String("request", requestID(ctx)))
+	s.log.LogAttrs(ctx, level, "session", slog.Any("event", e), slog.String("request", RequestID(ctx)))
 }
 
 type requestIDKey struct{}
@@ -57,7 +57,8 @@ func levelOf(r *http.Request, status int) slog.Level {
 	return slog.LevelInfo
 }
 
-func requestID(ctx context.Context) string {
+// RequestID is the ID of the request that a context is of, or "".
+func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
@@ -74,7 +75,7 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 				panic(v)
 			}
 			s.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.Any("value", v),
-				slog.String("path", r.URL.Path), slog.String("request", requestID(r.Context())), slog.String("stack", string(debug.Stack())))
+				slog.String("path", r.URL.Path), slog.String("request", RequestID(r.Context())), slog.String("stack", string(debug.Stack())))
 			if rec, ok := w.(*recorder); ok && rec.wrote {
 				panic(http.ErrAbortHandler) // half a page is out: end the connection
 			}

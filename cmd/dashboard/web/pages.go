@@ -19,8 +19,8 @@ var templateFiles embed.FS
 
 // pages are the dashboard's templates, each with the layout around it.
 type pages struct {
-	home, problem, security *template.Template
-	forms                   map[string]*template.Template // for accounts, by their name
+	home, problem, security, history *template.Template
+	forms                            map[string]*template.Template // for accounts, by their name
 }
 
 func newPages(a *assets) (*pages, error) {
@@ -42,10 +42,11 @@ func newPages(a *assets) (*pages, error) {
 		return template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/fields.html", "templates/"+name)
 	}
 	p := &pages{forms: map[string]*template.Template{"signin": nil, "signup": nil, "reauth": nil, "passphrase": nil}}
-	var errs [3]error
+	var errs [4]error
 	p.home, errs[0] = parse("home.html")
 	p.problem, errs[1] = parse("problem.html")
 	p.security, errs[2] = parse("security.html")
+	p.history, errs[3] = parse("history.html")
 	err := errors.Join(errs[:]...)
 	for name := range p.forms {
 		form, formErr := parse(name + ".html")

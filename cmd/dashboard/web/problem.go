@@ -96,7 +96,7 @@ func viewOf(p *satra.Problem, r *http.Request) problemView {
 		v.Action = &action{"", "Try again"}
 	case p.Status >= 500:
 		v.Kicker, v.Title, v.Text = "500", "Something went wrong on our side", "It was nothing that you did. Trying again may help."
-		v.Reference = requestID(r.Context())
+		v.Reference = RequestID(r.Context())
 	default:
 		v.Kicker, v.Title = http.StatusText(p.Status), "That did not work"
 	}

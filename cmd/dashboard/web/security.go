@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 )
 
 // A securityView is the page of an account's devices and its passphrase.
@@ -14,6 +15,8 @@ type securityView struct {
 	Devices []deviceView
 	Others  int
 	Ended   []deviceView
+	Recent  []entryView
+	History bool // there is an audit log
 }
 
 // A deviceView is a session as its owner knows it.
@@ -73,7 +76,9 @@ func (s *Site) securityView(r *http.Request) (v securityView, err error) {
 		d.Why = (&satra.EndedError{Session: session.ID, End: *session.Ended, Idle: session.Idle}).Explain()
 		v.Ended = append(v.Ended, d)
 	}
-	return v, nil
+	v.History = s.audit != nil
+	v.Recent, _, err = s.historyOf(r.Context(), v.Session.Principal, audit.Entry{}, recentEntries)
+	return v, err
 }
 
 func deviceOf(session satra.Session, here satra.ID) deviceView {

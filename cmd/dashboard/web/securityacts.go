@@ -43,7 +43,11 @@ func (s *Site) endEvery(r *http.Request) (string, error) {
 }
 
 func (s *Site) passphrasePage(w http.ResponseWriter, r *http.Request) {
-	s.ownForm(w, r, http.StatusOK, "passphrase", formView{})
+	v := formView{}
+	if r.URL.Query().Get("why") == "not-me" {
+		v.Notice = "All other sessions were ended. Now choose a passphrase that nobody else knows."
+	}
+	s.ownForm(w, r, http.StatusOK, "passphrase", v)
 }
 
 // changePassphrase also gives this session a new token, and ends the others if

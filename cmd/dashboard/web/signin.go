@@ -119,7 +119,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
 	view := formView{Next: localPath(r.PostForm.Get("next")), Name: name, Chosen: r.PostForm.Has("remember")}
 	switch {
 	case errors.Is(err, accounts.ErrWrong):
-		satra.Observe(ctx, satra.Event{Kind: satra.EventSignInRefused, Detail: "wrong name or passphrase"})
+		satra.Observe(ctx, satra.Event{Kind: satra.EventSignInRefused, Principal: candidate.Known(), Detail: "wrong name or passphrase"})
 		fallthrough
 	case refused != nil && err == nil:
 		view.Faults = wrong

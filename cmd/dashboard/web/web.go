@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/client"
 	"github.com/satra-sessions/satra/clientip"
 	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
@@ -42,6 +43,7 @@ type Config struct {
 	AnyAddress     bool              // a request may also name the very address that it came in on
 	Proxies        []string          // trusted proxies, for clientip
 	Calendar       *market.Calendar
+	Audit          *audit.Log       // nil: none; its owner is who opened it
 	Log            *slog.Logger     // nil: none
 	Now            func() time.Time // for tests; nil: the store's clock
 }
@@ -59,6 +61,7 @@ type Site struct {
 	acts       map[string]guardedAct // by their path
 	pages      *pages
 	calendar   *market.Calendar
+	audit      *audit.Log // nil: none
 	log        *slog.Logger
 }
 
@@ -81,7 +84,7 @@ func New(store satra.Store, c Config) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{calendar: c.Calendar, log: c.Log, accounts: c.Accounts, signUpOpen: c.SignUp, remember: c.Remember != satra.Never}
+	s := &Site{calendar: c.Calendar, log: c.Log, audit: c.Audit, accounts: c.Accounts, signUpOpen: c.SignUp, remember: c.Remember != satra.Never}
 	if s.pages, err = newPages(assets); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,8 @@ func New(store satra.Store, c Config) (*Site, error) {
 		Activity:  satra.ByPerson,
 		Visible:   []satra.AnyKey{themeKey, watchlistKey},
 		Surviving: []satra.AnyKey{themeKey, watchlistKey},
-		Observers: []func(context.Context, satra.Event){s.observe},
+		Observers: s.observers(),
+		Before:    s.before(),
 		Error:     s.writeProblem,
 		Now:       c.Now,
 	})
@@ -143,7 +147,7 @@ func (s *Site) chain(assets *assets, c Config) (http.Handler, error) {
 	if s.protection, err = csrf.New(&csrf.Options{PublicOrigin: c.PublicOrigin}); err != nil {
 		return nil, err
 	}
-	api, err := sessionapi.New(s.sessions, s.protection, nil)
+	api, err := sessionapi.New(s.sessions, s.protection, &sessionapi.Options{History: s.history()})
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +171,7 @@ func (s *Site) limited(mux *http.ServeMux, api http.Handler) {
 	const base = "/api/session/"
 	for call, often := range map[string]int{
 		"info": 200, "csrf-token": 100, "extend": 30, "clear": 30, "validate-csrf": 30,
-		"events": 30, "devices": 30, "devices/": 30,
+		"events": 30, "devices": 30, "devices/": 30, "activity": 30,
 	} {
 		limit := s.limiter.PerSession(call, ratelimit.PerMinute(often))(api)
 		mux.HandleFunc(base+call, func(w http.ResponseWriter, r *http.Request) {
@@ -211,14 +215,17 @@ func (s *Site) accountRoutes(mux *http.ServeMux) {
 		"/reauth":   s.signedIn(s.reauthPage),
 		"/security": s.signedIn(s.securityPage),
 
+		"/security/history": s.signedIn(s.historyPage),
+
 		"/security/passphrase": s.proven(s.passphrasePage),
 	} {
 		mux.HandleFunc("GET "+path, page)
-		if path != "/security" {
+		if path != "/security" && path != "/security/history" {
 			mux.HandleFunc(path, methodNotAllowed("GET, HEAD, POST"))
 		}
 	}
 	mux.HandleFunc("/security", methodNotAllowed("GET, HEAD"))
+	mux.HandleFunc("/security/history", methodNotAllowed("GET, HEAD"))
 	for path, act := range map[string]http.HandlerFunc{
 		"/reauth":              s.signedIn(s.formed(s.reauth)),
 		"/security/passphrase": s.proven(s.formed(s.changePassphrase)),
@@ -229,6 +236,7 @@ func (s *Site) accountRoutes(mux *http.ServeMux) {
 		"/security/end":        {"To end that session", s.endDevice},
 		"/security/end-others": {"To end all other sessions", s.endOthers},
 		"/security/end-all":    {"To end all sessions, this one too,", s.endEvery},
+		"/security/not-me":     {"To end all other sessions and then change your passphrase", s.wasNotMe},
 	}
 	for path := range s.acts {
 		mux.HandleFunc("POST "+path, s.guarded(path))

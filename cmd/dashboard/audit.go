@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/satra-sessions/satra/audit"
+	"github.com/satra-sessions/satra/cmd/dashboard/settings"
+	"github.com/satra-sessions/satra/cmd/dashboard/web"
+	"github.com/satra-sessions/satra/cmd/internal/backend"
+	"github.com/satra-sessions/satra/cmd/internal/storename"
+)
+
+// An auditing is the audit log with what it is kept in, and what there is to say of
+// it.
+type auditing struct {
+	log     *audit.Log // nil: there is none
+	store   *backend.Store
+	heads   *audit.CheckpointFile
+	summary string
+	note    string // what the operator had better know, or ""
+}
+
+// openAudit opens the log that the settings name, and makes its keys if there are
+// none.
+func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger) (*auditing, error) {
+	name := s.AuditName()
+	if name == "" {
+		return &auditing{summary: "no: what happens is in the program's log alone"}, nil
+	}
+	a := &auditing{summary: storename.Redact(name) + ", kept for " + duration(s.AuditRetention)}
+	if s.AuditRetention < 0 {
+		a.summary = storename.Redact(name) + ", kept for ever"
+	}
+	if err := a.open(ctx, s, name, log); err != nil {
+		why := strings.Join(strings.Fields(err.Error()), " ")
+		return nil, errors.Join(fmt.Errorf("audit: %s cannot be used: %s", storename.Redact(name), strings.TrimPrefix(why, "audit: ")), a.Close())
+	}
+	return a, nil
+}
+
+func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, log *slog.Logger) error {
+	parsed, err := storename.Parse(name, s.DataDir)
+	if err != nil {
+		return err
+	}
+	made, err := audit.CreateKeys(s.AuditKeysFile())
+	if err != nil {
+		return err
+	}
+	if made {
+		a.note = s.AuditKeysFile() + " was made: whoever has it can write an audit log that verifies, so keep it, and " + s.AuditHeadsFile() + ", where those who can write to the log cannot"
+	}
+	keys, err := audit.ReadKeys(s.AuditKeysFile())
+	if err != nil {
+		return err
+	}
+	if a.store, err = backend.Open(ctx, parsed); err != nil {
+		return err
+	}
+	sink, ok := a.store.Store.(audit.Sink)
+	if !ok {
+		return errors.New("this kind of store keeps no audit log yet; right is sqlite:PATH")
+	}
+	if a.heads, err = audit.OpenCheckpointFile(s.AuditHeadsFile()); err != nil {
+		return err
+	}
+	a.log, err = audit.Open(ctx, sink, &audit.Options{
+		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention,
+		Problem: func(err error) { log.Error("audit", "error", err) },
+	})
+	return err
+}
+
+// Close ends the log, in order if that takes no longer than patience.
+func (a *auditing) Close() error {
+	var errs []error
+	if a.log != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		errs = append(errs, a.log.Close(ctx))
+	}
+	if a.heads != nil {
+		errs = append(errs, a.heads.Close())
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	return errors.Join(errs...)
+}
