@@ -3,6 +3,7 @@
 //	satra store check redis://localhost:6379/0
 //	satra store copy sqlite:./data/sessions.db postgres://app@localhost/app
 //	satra keys new -file ./data/keys.json
+//	satra audit verify -store sqlite:./data/audit.db
 package main
 
 import (
@@ -54,6 +55,12 @@ var commands = []command{
 	{"keys new", "", "add a key to the file of keys that seal sessions' values, or make the file", keysNew},
 	{"keys list", "", "tell which keys there are, which one seals, and how many sessions need each", keysList},
 	{"keys retire", "ID", "take a key out of use: what was sealed with it opens no more", keysRetire},
+	{"audit verify", "", "tell whether the audit log is as it was written, and if not, where", auditVerify},
+	{"audit tail", "", "show the last entries of the audit log, and with -f what comes", auditTail},
+	{"audit show", "", "show entries by principal, session, address, kind and time", auditShow},
+	{"audit export", "", "write entries as lines of JSON, or as a table for spreadsheets", auditExport},
+	{"audit erase", "PRINCIPAL", "make what the log tells of somebody unreadable, for good", auditErase},
+	{"audit key", "", "add a key to the audit log's file of keys, or make the file", auditKey},
 }
 
 // errUsage says that a command was not understood; what is wrong was said.
