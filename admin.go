@@ -91,10 +91,10 @@ func (m *Manager) end(ctx context.Context, act Act, owner *string) error {
 	if err != nil {
 		return err
 	}
-	m.observe(ctx, Event{
+	m.observe(ctx, inRequest(ctx, Event{
 		Kind: EventEnded, At: now, Session: act.Session, Principal: act.Principal,
 		Reason: act.Reason, Actor: act.Actor, Client: act.Client,
-	})
+	}))
 	return nil
 }
 
@@ -110,18 +110,18 @@ func (m *Manager) endAll(ctx context.Context, act Act, e Ending) (int, error) {
 	e.End = End{At: e.At, Reason: act.Reason, Actor: act.Actor}
 	ended, err := m.store.EndAll(context.WithoutCancel(ctx), e)
 	for _, x := range ended {
-		m.observe(ctx, Event{
+		m.observe(ctx, inRequest(ctx, Event{
 			Kind: EventEnded, At: e.At, Session: x.ID, Principal: act.Principal,
 			Reason: x.End.Reason, Actor: x.End.Actor, Client: act.Client,
-		})
+		}))
 	}
 	if err != nil {
 		return len(ended), fmt.Errorf("satra: ending sessions: %w", err)
 	}
-	m.observe(ctx, Event{
+	m.observe(ctx, inRequest(ctx, Event{
 		Kind: EventEndedAll, At: e.At, Principal: act.Principal, Reason: act.Reason, Actor: act.Actor,
 		Client: act.Client, Detail: fmt.Sprintf("%d sessions", len(ended)),
-	})
+	}))
 	return len(ended), nil
 }
 

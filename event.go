@@ -115,5 +115,13 @@ func requestEvent(r *http.Request, e Event) Event {
 	return e
 }
 
+// inRequest fills in what the request tells, if the context is of one.
+func inRequest(ctx context.Context, e Event) Event {
+	if s := stateOf(ctx); s != nil {
+		return requestEvent(s.r, e)
+	}
+	return e
+}
+
 // clip bounds what a client can make the program keep of a header.
 func clip(s string) string { return s[:min(len(s), 512)] }

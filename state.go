@@ -1,6 +1,7 @@
 package satra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (s *state) note(e Event) {
 		return
 	}
 	if s.rec != nil && e.Session.IsZero() {
-		e.Session, e.Principal = s.rec.ID, s.rec.Principal
+		e.Session, e.Principal = s.rec.ID, cmp.Or(e.Principal, s.rec.Principal)
 	}
 	s.events = append(s.events, requestEvent(s.r, e))
 }
