@@ -34,7 +34,7 @@ func TestEventsTellWhoAndFromWhere(t *testing.T) {
 		if e.Principal != want || e.Method != "POST" || e.Path == "" || "User-Agent: "+e.UserAgent != firefox || !e.Client.Addr.IsValid() {
 			t.Errorf("got %+v, want it to tell of %s and the request", e, want)
 		}
-		if e.Kind == satra.EventSignedIn && e.Detail != "password" {
+		if e.Kind == satra.EventSignedIn && e.Detail != "test" {
 			t.Errorf("got the method %q, want that of the sign-in", e.Detail)
 		}
 	}
