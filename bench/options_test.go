@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 	satramem "github.com/satra-sessions/satra/memstore"
 	"github.com/satra-sessions/satra/ratelimit"
 	"github.com/satra-sessions/satra/seal"
@@ -22,6 +24,11 @@ func BenchmarkOptions(b *testing.B) {
 	must(err)
 	end, err := satra.ParseDailyEnd("06:00 Asia/Kolkata")
 	must(err)
+	ring, err := audit.NewRing(audit.NewKey())
+	must(err)
+	log, err := audit.Open(b.Context(), audit.NewMemory(1<<20), &audit.Options{Keys: ring})
+	must(err)
+	b.Cleanup(func() { log.Close(context.Background()) })
 	for _, o := range []struct {
 		name    string
 		options satra.Options
@@ -35,6 +42,7 @@ func BenchmarkOptions(b *testing.B) {
 		{name: "RequireSignIn", around: satra.RequireSignIn},
 		{name: "RequireRecent", around: satra.RequireRecent(time.Hour)},
 		{name: "ratelimit", around: limiter.PerSession("bench", ratelimit.Limit{Count: 1e7, Per: 100 * time.Second})},
+		{name: "audit", options: satra.Options{Observers: []func(context.Context, satra.Event){log.Observe}, Before: log.Before}},
 		{name: "seal", seal: true},
 	} {
 		b.Run(o.name, func(b *testing.B) {
