@@ -112,9 +112,32 @@ func TestThePagesOfAccountsInEveryLook(t *testing.T) {
 	s.clock.Advance(2 * time.Minute)
 	s.open("/security")
 	s.wantLooks("security")
+	s.open("/security/history")
+	s.wantText(".entries", "Signed out")
+	s.wantLooks("history")
 	s.open("/security/passphrase")
 	s.wantLooks("passphrase")
 	s.clock.Advance(6 * time.Minute)
 	s.open("/security/passphrase")
 	s.wantLooks("reauth")
+}
+
+// TestItWasSomebodyElse goes the way from a sign-in that one does not know to a new
+// passphrase.
+func TestItWasSomebodyElse(t *testing.T) {
+	s := prepare(t)
+	s.signUp()
+	thief := s.elsewhere()
+	thief.signIn(true)
+	s.open("/security/history")
+	s.wantText(".entries", "Signed in with passphrase on Chrome, Linux, from 127.0.0.1.")
+	s.Click("form[action='/security/not-me'] button")
+	s.wantText("[role=status]", "All other sessions were ended")
+	s.fill("passphrase", "grazing geese hum softly")
+	s.fill("again", "grazing geese hum softly")
+	s.Click("form[action='/security/passphrase'] button")
+	s.wantText("[role=status]", "Your passphrase was changed")
+	thief.Expect(`401`)
+	thief.Navigate(s.url + "/security")
+	thief.wantText("main", "from another device")
 }

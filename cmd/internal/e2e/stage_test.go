@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
@@ -95,8 +96,16 @@ func prepareBehind(t testing.TB, store satra.Store, https bool) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := audit.NewRing(audit.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := audit.Open(t.Context(), audit.NewMemory(0), &audit.Options{Keys: keys, Now: s.clock.Now, Window: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
 	site, err := web.New(store, web.Config{
-		Accounts: book, SignUp: true, IdleTimeout: idle, InsecureCookie: !https, Calendar: market.NSE(), Now: s.clock.Now,
+		Accounts: book, Audit: history, SignUp: true, IdleTimeout: idle, InsecureCookie: !https, Calendar: market.NSE(), Now: s.clock.Now,
 		Log: slog.New(slog.NewTextHandler(s, nil)),
 	})
 	if err != nil {
@@ -112,7 +121,7 @@ func prepareBehind(t testing.TB, store satra.Store, https bool) *stage {
 	t.Cleanup(func() {
 		err := site.Close(context.Background()) // first: it ends open streams
 		server.Close()
-		if err := errors.Join(err, book.Close()); err != nil {
+		if err := errors.Join(err, book.Close(), history.Close(context.Background())); err != nil {
 			t.Error(err)
 		}
 	})
