@@ -72,6 +72,7 @@ type Log struct {
 
 	// What the writing goroutine owns.
 	chain   *chain
+	pending *pending
 	noted   map[string]int64 // how far the other chains were when that was noted
 	moved   bool             // this chain has entries since then that are not about chains
 	told    int64            // the Seq of this chain that checkpoints know

@@ -22,6 +22,7 @@ type breakable struct {
 	mu    sync.Mutex
 	fails error
 	after bool
+	blind bool // what was done cannot be looked at, either
 }
 
 func (b *breakable) set(fails error, after bool) {
@@ -42,6 +43,16 @@ func (b *breakable) AppendAudit(ctx context.Context, rows []Row) (bool, error) {
 		return false, fails
 	}
 	return added, err
+}
+
+func (b *breakable) AuditChain(ctx context.Context, writer string, after int64, limit int) ([]Row, error) {
+	b.mu.Lock()
+	fails, blind := b.fails, b.blind
+	b.mu.Unlock()
+	if blind && fails != nil {
+		return nil, fails
+	}
+	return b.Sink.AuditChain(ctx, writer, after, limit)
 }
 
 func openLog(t testing.TB, sink Sink, ring *Ring, o Options) *Log {
@@ -225,16 +236,16 @@ func TestNothingIsLostWhileTheSinkIsDown(t *testing.T) {
 // it failed.
 func TestAnAnswerThatIsLostIsNoDuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sink := &breakable{Sink: NewMemory(0)}
-		l := openLog(t, sink, newTestRing(t, 1), Options{})
+		sink := &breakable{Sink: NewMemory(0), blind: true}
+		l := openLog(t, sink, newTestRing(t, 1), Options{Problem: func(error) {}})
 		synctest.Wait()
-		sink.set(errors.New("reset"), true)
 		for range 3 {
-			if err := l.Record(t.Context(), Entry{Kind: "x", Principal: "asha"}); err != nil {
-				t.Fatal(err)
-			}
+			sink.set(errors.New("reset"), true)
+			l.Observe(t.Context(), event("x", "asha"))
+			time.Sleep(time.Minute) // heads are to be noted as well
+			sink.set(nil, false)
+			time.Sleep(time.Minute)
 		}
-		sink.set(nil, false)
 		if got := kinds(t, l.Reader, Filter{}); got != "x x x" {
 			t.Errorf("got %q", got)
 		}
@@ -339,6 +350,43 @@ func TestRetentionCutsAndTheLogStaysVerifiable(t *testing.T) {
 		closeLog(t, b)
 		wantVerified(t, a.Reader, nil)
 	})
+}
+
+// TestVerifyingWhileTheOldEndGoes has retention cut a chain while it is being read.
+func TestVerifyingWhileTheOldEndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		l := openLog(t, sink, ring, Options{HeadsEvery: day, Retention: 10 * day})
+		for range 3000 {
+			if err := l.Record(t.Context(), Entry{Kind: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(9 * day)
+		synctest.Wait()
+		slow := &cutting{Memory: sink, read: func() { time.Sleep(2 * day); synctest.Wait() }}
+		wantVerified(t, NewReader(slow, ring), nil)
+		if slow.read != nil || sink.chains[l.Writer()][0].Seq < 2000 {
+			t.Error("the chain was not cut while it was read")
+		}
+		closeLog(t, l)
+	})
+}
+
+const day = 24 * time.Hour
+
+// cutting lets time pass once the first thousand rows were read.
+type cutting struct {
+	*Memory
+	read func()
+}
+
+func (c *cutting) AuditChain(ctx context.Context, writer string, after int64, limit int) ([]Row, error) {
+	if read := c.read; read != nil && after == 1000 {
+		c.read = nil
+		read()
+	}
+	return c.Memory.AuditChain(ctx, writer, after, limit)
 }
 
 // TestIdleNodesWriteNothing lets nodes watch each other for a day, and then one go

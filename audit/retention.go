@@ -80,8 +80,8 @@ func (l *Log) cuts(ctx context.Context, before int64) (all []mark, fresh bool, e
 // that it is not cut there yet.
 func (l *Log) cutOf(ctx context.Context, writer string, former mark, before int64) (cut mark, deeper bool, err error) {
 	cut.writer = writer
-	for after := int64(0); ; {
-		rows, err := l.sink.AuditChain(ctx, writer, after, cutAtOnce)
+	for after, page := int64(0), 1; ; page = cutAtOnce { // the first is as a rule young enough
+		rows, err := l.sink.AuditChain(ctx, writer, after, page)
 		if err != nil {
 			return mark{}, false, err
 		}
@@ -101,7 +101,7 @@ func (l *Log) cutOf(ctx context.Context, writer string, former mark, before int6
 			}
 			cut.seq, cut.mac, deeper = r.Seq, [macSize]byte(r.MAC), true
 		}
-		if len(rows) < cutAtOnce {
+		if len(rows) < page {
 			return cut, deeper, nil
 		}
 		after = rows[len(rows)-1].Seq

@@ -106,6 +106,13 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 		}
 		after = chains[len(chains)-1].Writer
 	}
+	// What was written since: the cut, for one, of what has gone from a chain while
+	// it was being read.
+	for writer := range v.chains {
+		if err := v.walk(ctx, writer); err != nil {
+			return nil, err
+		}
+	}
 	v.takeCheckpoints(checkpoints)
 	v.beginnings()
 	if err := v.ends(ctx); err != nil {
@@ -220,6 +227,9 @@ func (v *verification) takeCheckpoints(checkpoints []Checkpoint) {
 // beginnings holds chains that do not begin with their first entry against the
 // cuts.
 func (v *verification) beginnings() {
+	v.report.Findings = slices.DeleteFunc(v.report.Findings, func(f Finding) bool {
+		return f.What == FaultRemoved && f.To <= v.cuts[f.Writer].seq
+	})
 	for writer, w := range v.chains {
 		cut, isCut := v.cuts[writer]
 		switch {

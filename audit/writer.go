@@ -125,10 +125,25 @@ func (l *Log) insist(ctx context.Context, drafts []draft) error {
 	}
 }
 
-// append makes rows and has the sink keep them. Whether a call that has failed
-// was carried out is unknown: the rows are made anew then, and if they are
-// refused, what stands in their place is looked at.
+// A pending is rows that the sink may or may not have.
+type pending struct {
+	drafts  []draft
+	rows    []Row
+	persons []cipher.AEAD
+}
+
+// append makes rows and has the sink keep them. Whether a call that has failed was
+// carried out is unknown: its rows stay pending, and are tried as they are before
+// anything else, so that nothing is written twice.
 func (l *Log) append(ctx context.Context, drafts []draft) error {
+	if p := l.pending; p != nil {
+		if err := l.write(ctx); err != nil {
+			return err
+		}
+		if &p.drafts[0] == &drafts[0] {
+			return nil // they were these
+		}
+	}
 	persons, err := l.people.of(ctx, l.chain.key, drafts)
 	if err != nil {
 		return err
@@ -139,47 +154,40 @@ func (l *Log) append(ctx context.Context, drafts []draft) error {
 		rows[i] = next.next(d, persons[i])
 		next.advance(rows[i])
 	}
+	l.pending = &pending{drafts, rows, persons}
+	return l.write(ctx)
+}
+
+// write has the sink keep the rows that are pending.
+func (l *Log) write(ctx context.Context) error {
+	rows := l.pending.rows
 	added, err := l.sink.AppendAudit(ctx, rows)
 	if err != nil {
-		return l.settle(ctx, rows, persons, err)
+		return err
 	}
 	if !added {
-		return l.settle(ctx, rows, persons, errors.New("the chain has rows that this log has not written"))
+		there, err := l.sink.AuditChain(ctx, l.chain.writer, l.chain.seq, len(rows)+1)
+		if err != nil {
+			return err
+		}
+		if len(there) != len(rows) || !bytes.Equal(there[len(there)-1].MAC, rows[len(rows)-1].MAC) {
+			// Somebody without the key has written into the chain: that is for
+			// verification to find. This log goes on in another.
+			l.chain, l.pending = newChain(l.chain.writer+"+", l.chain.key), nil
+			return errors.New("the chain has entries that this log has not written")
+		}
 	}
-	l.take(rows, persons)
+	l.take(l.pending)
 	return nil
 }
 
-// settle finds out whether rows of an attempt are in the sink: then they have been
-// written after all.
-func (l *Log) settle(ctx context.Context, rows []Row, persons []cipher.AEAD, failed error) error {
-	there, err := l.sink.AuditChain(ctx, l.chain.writer, l.chain.seq, len(rows)+1)
-	if err != nil || len(there) == 0 {
-		return failed
-	}
-	if len(there) == len(rows) && bytes.Equal(there[len(there)-1].MAC, rows[len(rows)-1].MAC) {
-		l.take(rows, persons)
-		return nil
-	}
-	// Rows of an attempt before this one: they are genuine and follow, for nobody
-	// else has the key. What they tell may be told twice; nothing is lost.
-	for _, r := range there {
-		b, _, why := l.ring.genuine(r)
-		if why != "" || b.prev != l.chain.prev || r.Seq != l.chain.seq+1 {
-			l.chain = newChain(l.chain.writer+"+", l.chain.key) // somebody has tampered with it: begin another
-			return failed
-		}
-		l.chain.advance(r)
-	}
-	return failed
-}
-
 // take takes rows for written.
-func (l *Log) take(rows []Row, persons []cipher.AEAD) {
-	for i, r := range rows {
+func (l *Log) take(p *pending) {
+	l.pending = nil
+	for i, r := range p.rows {
 		l.chain.advance(r)
 		if l.o.Copy != nil {
-			l.o.Copy(l.ring.entry(r, persons[i]))
+			l.o.Copy(l.ring.entry(r, p.persons[i]))
 		}
 	}
 }
