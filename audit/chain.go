@@ -127,21 +127,21 @@ func place(r Row) []byte {
 func (r *Ring) genuine(row Row) (b *body, k *derived, why string) {
 	b, err := decodeBody(row.Body)
 	if err != nil {
-		return nil, nil, doubtAltered
+		return nil, nil, DoubtAltered
 	}
 	if k = r.find(b.key); k == nil {
-		return b, nil, doubtKey
+		return b, nil, DoubtKey
 	}
 	if mac := k.macOf(row); !hmac.Equal(mac[:], row.MAC) || b.seq != row.Seq {
-		return b, k, doubtAltered
+		return b, k, DoubtAltered
 	}
 	return b, k, ""
 }
 
-// What [Entry.Doubt] says.
+// What [Entry.Doubt] says of an entry that cannot be vouched for.
 const (
-	doubtAltered = "altered: it is not as it was written"
-	doubtKey     = "unknown key: it cannot be verified"
+	DoubtAltered = "altered: it is not as it was written"
+	DoubtKey     = "unknown key: it cannot be verified"
 )
 
 // entry reads a row; person is the AEAD of its principal, or nil if there is

@@ -85,8 +85,8 @@ func TestEveryColumnIsCovered(t *testing.T) {
 	for column, edit := range edits {
 		changed := row
 		edit(&changed)
-		if got := ring.entry(changed, nil); got.Doubt != doubtAltered {
-			t.Errorf("%s was edited: got doubt %q, want %q", column, got.Doubt, doubtAltered)
+		if got := ring.entry(changed, nil); got.Doubt != DoubtAltered {
+			t.Errorf("%s was edited: got doubt %q, want %q", column, got.Doubt, DoubtAltered)
 		}
 	}
 	for i := range row.Body {
@@ -97,8 +97,8 @@ func TestEveryColumnIsCovered(t *testing.T) {
 			t.Errorf("byte %d of the body was edited, and nobody noticed", i)
 		}
 	}
-	if got := newTestRing(t, 1).entry(row, nil); got.Doubt != doubtKey {
-		t.Errorf("with another key: got doubt %q, want %q", got.Doubt, doubtKey)
+	if got := newTestRing(t, 1).entry(row, nil); got.Doubt != DoubtKey {
+		t.Errorf("with another key: got doubt %q, want %q", got.Doubt, DoubtKey)
 	}
 }
 

@@ -149,7 +149,7 @@ func (v *verification) walk(ctx context.Context, writer string) error {
 func (v *verification) step(w *walked, r Row) {
 	b, _, why := v.ring.genuine(r)
 	switch {
-	case why == doubtKey:
+	case why == DoubtKey:
 		v.find(r.Writer, r.Seq, r.Seq, FaultKey, fmt.Sprintf("key %x is not among those that are given", b.key))
 	case why != "":
 		v.fault(r, b)

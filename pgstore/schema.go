@@ -21,9 +21,12 @@ var schema2 string
 //go:embed schema3.sql
 var schema3 string
 
+//go:embed schema4.sql
+var schema4 string
+
 // migrations lead from each version of the schema to the next. What has been
 // released is never edited.
-var migrations = []string{schema1, schema2, schema3}
+var migrations = []string{schema1, schema2, schema3, schema4}
 
 // in puts the name of the schema into a statement.
 func (s *Store) in(statement string) string {

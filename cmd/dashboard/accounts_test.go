@@ -102,8 +102,11 @@ func TestTwoNodesShareAccounts(t *testing.T) {
 	if _, err := add(t, passphrase, "-data-dir", t.TempDir(), "-database", database, "-add-account", "asha"); err != nil {
 		t.Fatal(err)
 	}
-	here := start(t, ctx, t.TempDir(), "-store", database, "-database", database)
-	there := start(t, ctx, t.TempDir(), "-store", database, "-database", database)
+	keys := filepath.Join(t.TempDir(), "audit-keys")
+	shared := []string{"-store", database, "-database", database, "-audit", database, "-audit-keys", keys, "-seal-keys", newKeys(t)}
+	here := start(t, ctx, t.TempDir(), shared...)
+	there := start(t, ctx, t.TempDir(), shared...)
+	wantRefusal(t, append(shared[:6:6], "-data-dir", t.TempDir()), "audit: ", "written with keys that are not in", "copy the file of the other node")
 	for _, node := range []*running{here, there} {
 		if page := signIn(t, browser(t), node.origin, "asha"); !strings.Contains(page, "<strong>asha</strong>") {
 			t.Fatalf("after the sign-in:\n%s", page)
@@ -113,6 +116,9 @@ func TestTwoNodesShareAccounts(t *testing.T) {
 	signIn(t, client, there.origin, "asha")
 	if _, page := get(t, client, there.origin+"/security"); strings.Count(page, `action="/security/end"`) != 2 {
 		t.Errorf("the devices of both nodes:\n%s", page)
+	}
+	if body := shown(t, client, there.origin+"/api/session/activity", `"kind":"signed_in"`); strings.Count(body, `"kind":"signed_in"`) != 3 {
+		t.Errorf("the activity on both nodes: %s", body)
 	}
 	cancel()
 	here.wantEnd()

@@ -65,6 +65,9 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 	if !ok {
 		return errors.New("this kind of store keeps no audit log yet; right is sqlite:PATH")
 	}
+	if err := sameKeys(ctx, audit.NewReader(sink, keys), s); err != nil {
+		return err
+	}
 	if a.heads, err = audit.OpenCheckpointFile(s.AuditHeadsFile()); err != nil {
 		return err
 	}
@@ -72,6 +75,18 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention,
 		Problem: func(err error) { log.Error("audit", "error", err) },
 	})
+	return err
+}
+
+// sameKeys refuses a log that others have written with keys which are not here: this
+// node could neither verify nor read it, nor they what it would write.
+func sameKeys(ctx context.Context, r *audit.Reader, s *settings.Settings) error {
+	newest, err := r.Entries(ctx, audit.Filter{Limit: 10})
+	for _, e := range newest {
+		if e.Doubt == audit.DoubtKey {
+			return fmt.Errorf("it was written with keys that are not in %s: copy the file of the other node (mode 0600), or choose another log with -audit", s.AuditKeysFile())
+		}
+	}
 	return err
 }
 
