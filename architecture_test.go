@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"satratest":  {"", "memstore"},
 
 	"audit/audittest": {"audit"},
+	"audit/detect":    {"", "audit"},
 
 	"internal/testserver": {},
 }

@@ -98,6 +98,7 @@ const (
 	KindClosed  satra.Kind = "audit_closed"  // a chain ended in order
 	KindCut     satra.Kind = "audit_cut"     // old entries are about to be removed: up to where, in which chains
 	KindErased  satra.Kind = "audit_erased"  // a principal's key is about to be thrown away
+	KindFinding satra.Kind = "finding"       // what package detect has found: Detail says it, Reason is the rule
 	KindDropped satra.Kind = "audit_dropped" // refusals for which there was no room: Detail names kinds and numbers
 )
 

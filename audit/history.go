@@ -56,6 +56,9 @@ func (r *Reader) History(ctx context.Context, principal string, after Entry, lim
 // for what people are not told. describe names a browser and its system; default
 // [satra.DescribeUserAgent].
 func Tell(e Entry, describe func(userAgent string) (browser, system string)) string {
+	if e.Kind == KindFinding {
+		return "Noticed: " + strings.TrimSuffix(Plain(e.Detail), ".")
+	}
 	said := sentence(e)
 	if said == "" {
 		return ""

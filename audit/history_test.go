@@ -25,6 +25,7 @@ func TestTell(t *testing.T) {
 		{Entry{Kind: satra.EventEnded, Reason: satra.ReasonAdministrator, Outcome: Intent}, ""},
 		{Entry{Kind: satra.EventRenewed}, ""},
 		{Entry{Kind: KindErased}, ""},
+		{Entry{Kind: KindFinding, Detail: "A new device, from 203.0.113.7.", Address: from}, "Noticed: A new device, from 203.0.113.7"},
 		{Entry{Kind: satra.EventSignedIn, Detail: "a\x1b[31m"}, `Signed in with a\x1b[31m`},
 	} {
 		if got := Tell(c.e, nil); got != c.want {

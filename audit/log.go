@@ -205,6 +205,16 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 	return l.record(ctx, draft{entry: e.bounded()})
 }
 
+// Note writes an entry of the application's own without waiting for the sink: also
+// from [Options.Copy], where Record would wait for itself. It is lost if the log is
+// closed.
+func (l *Log) Note(e Entry) {
+	if e.At.IsZero() {
+		e.At = l.o.Now()
+	}
+	l.queue.put(item{draft: draft{entry: e.bounded()}}, l.o.Now())
+}
+
 func (l *Log) record(ctx context.Context, d draft) error {
 	written := make(chan error, 1)
 	if !l.queue.put(item{draft: d, written: written}, l.o.Now()) {

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -72,8 +71,12 @@ func (p *people) of(ctx context.Context, k *derived, drafts []draft) ([]cipher.A
 			return nil, err
 		}
 		// Another node may have been first: what counts is what is there.
-		if still, err := p.look(ctx, missing); err != nil || len(still) > 0 {
-			return nil, fmt.Errorf("keys that were added are not there: %w", err)
+		still, err := p.look(ctx, missing)
+		if err != nil {
+			return nil, err
+		}
+		if len(still) > 0 { // erased at this moment: they are made again
+			return nil, errors.New("keys that were added are not there")
 		}
 	}
 	aeads := make([]cipher.AEAD, len(drafts))

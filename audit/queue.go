@@ -63,7 +63,7 @@ func classOf(d draft) class {
 	case satra.EventUnknownToken, satra.EventRetiredToken, satra.EventShownOver, satra.EventAmbiguous, satra.EventCSRFRejected,
 		satra.EventCrossOrigin, satra.EventSignInRefused, satra.EventUnreadable, satra.EventStoreFailed:
 		return counted
-	case satra.EventCreated, satra.EventRenewed, satra.EventExtended, satra.EventReusedToken:
+	case satra.EventCreated, satra.EventRenewed, satra.EventExtended, satra.EventReusedToken, KindFinding:
 		return missing
 	}
 	return kept

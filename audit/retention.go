@@ -26,8 +26,11 @@ func (l *Log) cutOld(ctx context.Context) error {
 	if err != nil || !fresh {
 		return err
 	}
-	for part := range slices.Chunk(cuts, maxMarks) {
-		if err := l.append(ctx, []draft{{entry: Entry{At: l.o.Now(), Kind: KindCut}, marks: part}}); err != nil {
+	// The mark without a writer tells before when entries may be gone: of chains that
+	// are gone whole, an old checkpoint may speak longer than the entry about their cut.
+	for part := range slices.Chunk(cuts, maxMarks-1) {
+		marks := append([]mark{{seq: before}}, part...)
+		if err := l.append(ctx, []draft{{entry: Entry{At: l.o.Now(), Kind: KindCut}, marks: marks}}); err != nil {
 			return err
 		}
 	}
@@ -35,6 +38,9 @@ func (l *Log) cutOld(ctx context.Context) error {
 		for n := 1; n > 0; {
 			if n, err = l.sink.CutAudit(ctx, cut.writer, cut.seq, cutAtOnce); err != nil {
 				return fmt.Errorf("%s: %w", cut.writer, err)
+			}
+			if err := l.between(ctx); err != nil {
+				return err
 			}
 		}
 	}
@@ -44,6 +50,15 @@ func (l *Log) cutOld(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// between writes what waits, between two steps of something long.
+func (l *Log) between(ctx context.Context) error {
+	_, over, err := l.drain(ctx)
+	if err == nil && over {
+		err = ErrClosed
+	}
+	return err
 }
 
 // cuts are the places up to which the chains are cut or are to be cut, and whether
@@ -67,6 +82,9 @@ func (l *Log) cuts(ctx context.Context, before int64) (all []mark, fresh bool, e
 				all = append(all, cut)
 			}
 			fresh = fresh || deeper
+			if err := l.between(ctx); err != nil {
+				return nil, false, err
+			}
 		}
 		if len(chains) < chainsAtOne {
 			return all, fresh, nil
@@ -103,6 +121,9 @@ func (l *Log) cutOf(ctx context.Context, writer string, former mark, before int6
 		}
 		if len(rows) < page {
 			return cut, deeper, nil
+		}
+		if err := l.between(ctx); err != nil {
+			return mark{}, false, err
 		}
 		after = rows[len(rows)-1].Seq
 	}

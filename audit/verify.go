@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -60,10 +61,12 @@ type verification struct {
 	chains map[string]*walked
 	heads  map[string]vouched // by writer, the furthest
 	cuts   map[string]mark    // by writer, the furthest
+	before int64              // what is older may be gone: retention has said so
 }
 
 // A walked is what is known of a chain that was gone through.
 type walked struct {
+	read     int64 // the Seq up to which it was read
 	first    int64
 	prev     [macSize]byte // before the first
 	trusted  bool          // the first is genuine
@@ -72,11 +75,16 @@ type walked struct {
 	unbroken bool // the last is genuine
 }
 
-// A vouched is a head that somebody has written down.
+// A vouched is a head that somebody has written down, and when.
 type vouched struct {
 	mark
 	by string
+	at int64
 }
+
+// unread is a chain before it is gone through. Whoever can write to the sink may
+// have put something before its first entry, too.
+func unread() *walked { return &walked{read: math.MinInt64} }
 
 // Verify goes through the whole log and holds every entry against its MAC, every
 // chain against the others, and all against checkpoints that were kept elsewhere.
@@ -96,7 +104,7 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 			return nil, err
 		}
 		for _, c := range chains {
-			v.chains[c.Writer] = &walked{}
+			v.chains[c.Writer] = unread()
 			if err := v.walk(ctx, c.Writer); err != nil {
 				return nil, err
 			}
@@ -130,11 +138,12 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 func (v *verification) walk(ctx context.Context, writer string) error {
 	w := v.chains[writer]
 	for {
-		rows, err := v.sink.AuditChain(ctx, writer, w.last, cutAtOnce)
+		rows, err := v.sink.AuditChain(ctx, writer, w.read, cutAtOnce)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
+			w.read = r.Seq
 			v.step(w, r)
 		}
 		v.report.Entries += len(rows)
@@ -155,6 +164,12 @@ func (v *verification) step(w *walked, r Row) {
 		v.fault(r, b)
 	}
 	genuine := why == ""
+	if r.Seq < 1 {
+		if genuine {
+			v.find(r.Writer, r.Seq, r.Seq, FaultAltered, "a chain has no such place")
+		}
+		return
+	}
 	switch {
 	case w.first == 0:
 		w.first, w.trusted = r.Seq, genuine
@@ -179,12 +194,13 @@ func (v *verification) step(w *walked, r Row) {
 		v.report.Last = at
 	}
 	for _, m := range b.marks {
-		if r.Kind == string(KindCut) {
-			if m.seq > v.cuts[m.writer].seq {
-				v.cuts[m.writer] = m
-			}
-		} else {
-			v.vouch(m, fmt.Sprintf("entry %d of %s", r.Seq, r.Writer))
+		switch {
+		case r.Kind != string(KindCut):
+			v.vouch(m, fmt.Sprintf("entry %d of %s", r.Seq, r.Writer), r.At)
+		case m.writer == "":
+			v.before = max(v.before, m.seq)
+		case m.seq > v.cuts[m.writer].seq:
+			v.cuts[m.writer] = m
 		}
 	}
 }
@@ -204,9 +220,9 @@ func (v *verification) fault(r Row, b *body) {
 	v.find(r.Writer, r.Seq, r.Seq, FaultAltered, "it is not as it was written")
 }
 
-func (v *verification) vouch(m mark, by string) {
+func (v *verification) vouch(m mark, by string, at int64) {
 	if m.seq > v.heads[m.writer].seq {
-		v.heads[m.writer] = vouched{m, by}
+		v.heads[m.writer] = vouched{m, by, at}
 	}
 }
 
@@ -219,7 +235,7 @@ func (v *verification) takeCheckpoints(checkpoints []Checkpoint) {
 		}
 		v.report.Checkpoints++
 		for _, m := range marks {
-			v.vouch(m, "the checkpoint of "+c.At.UTC().Format(time.RFC3339))
+			v.vouch(m, "the checkpoint of "+c.At.UTC().Format(time.RFC3339), c.At.UnixMicro())
 		}
 	}
 }
@@ -249,7 +265,7 @@ func (v *verification) ends(ctx context.Context) error {
 	for writer, head := range v.heads {
 		w := v.chains[writer]
 		if w == nil {
-			w = &walked{}
+			w = unread()
 			v.chains[writer] = w
 		}
 		if head.seq > w.last { // it may have been written since
@@ -259,6 +275,7 @@ func (v *verification) ends(ctx context.Context) error {
 		}
 		switch cut := v.cuts[writer]; {
 		case head.seq <= cut.seq:
+		case w.last == 0 && head.at < v.before: // it was cut whole, and what told so was cut since
 		case head.seq > w.last:
 			what := "they are missing at the new end"
 			if w.last == 0 {
@@ -287,6 +304,16 @@ func (v *verification) found(writer string, seq int64) bool {
 	return slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return f.Writer == writer && f.From <= seq && seq <= f.To })
 }
 
+// find takes a finding down. What goes on from the entry before is one with it: a
+// log that is read with a wrong key is one finding for each chain, and not for each
+// entry.
 func (v *verification) find(writer string, from, to int64, what Fault, detail string) {
+	if n := len(v.report.Findings); n > 0 {
+		last := &v.report.Findings[n-1]
+		if last.Writer == writer && last.What == what && last.Detail == detail && last.To == from-1 {
+			last.To = to
+			return
+		}
+	}
 	v.report.Findings = append(v.report.Findings, Finding{Writer: writer, From: from, To: to, What: what, Detail: detail})
 }

@@ -150,7 +150,19 @@ func TestTamperingIsFoundAndLocated(t *testing.T) {
 			forged.seq = 5
 			row := forged.next(draft{entry: Entry{At: time.Now(), Kind: "x"}.bounded()}, nil)
 			c.edit(w, altered(6, func(r *Row) { *r = row }))
-		}, "6-6 replaced, 7-7 replaced"},
+		}, "6-7 replaced"},
+		"a copy before the first": {func(c *crime, w string) {
+			c.edit(w, func(rows []Row) []Row {
+				copied := rows[4]
+				copied.Seq = 0
+				return slices.Insert(rows, 0, copied)
+			})
+		}, "0-0 moved"},
+		"an entry long before the first": {func(c *crime, w string) {
+			c.edit(w, func(rows []Row) []Row {
+				return slices.Insert(rows, 0, Row{Writer: w, Seq: -1 << 62, At: 1, Kind: "signed_in", MAC: make([]byte, macSize)})
+			})
+		}, fmt.Sprintf("%d-%[1]d altered", int64(-1<<62))},
 		"one of one's own making": {func(c *crime, w string) {
 			mallory := newTestRing(c.t, 1)
 			forged := newChain(w, mallory.active())

@@ -52,7 +52,7 @@ func (l *Log) run(ctx context.Context) {
 }
 
 func (l *Log) report(ctx context.Context, what string, err error) {
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) { // Close goes before
 		l.o.Problem(fmt.Errorf("audit: %s: %w", what, err))
 	}
 }

@@ -71,10 +71,17 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 	if a.heads, err = audit.OpenCheckpointFile(s.AuditHeadsFile()); err != nil {
 		return err
 	}
+	watch, err := watchFrom(ctx, audit.NewReader(sink, keys), log)
+	if err != nil {
+		return err
+	}
 	a.log, err = audit.Open(ctx, sink, &audit.Options{
-		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention,
+		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention, Copy: watch.observe,
 		Problem: func(err error) { log.Error("audit", "error", err) },
 	})
+	if err == nil {
+		watch.to.Store(a.log)
+	}
 	return err
 }
 

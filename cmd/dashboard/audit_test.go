@@ -148,3 +148,49 @@ func TestWithoutAnAuditLogThereIsNoActivity(t *testing.T) {
 	p.wantEnd()
 	wantRefusal(t, []string{"-audit", "sqlite:" + t.TempDir()}, "audit: ")
 }
+
+// TestFindingsAreRecordedAndShown signs in on a device that the account was not seen
+// with, on a program that has been started again since the first.
+func TestFindingsAreRecordedAndShown(t *testing.T) {
+	data := t.TempDir()
+	if _, err := add(t, passphrase, "-data-dir", data, "-add-account", "asha"); err != nil {
+		t.Fatal(err)
+	}
+	agent := func(name string) *http.Client {
+		c := browser(t)
+		c.Transport = withAgent(name)
+		return c
+	}
+	const laptop, phone = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"
+	for i, c := range []*http.Client{agent(laptop), agent(laptop), agent(phone)} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := start(t, ctx, data)
+		signIn(t, c, p.origin, "asha")
+		if i == 2 {
+			shown(t, c, p.origin+"/security/history", "Noticed: A sign-in with Safari on iOS, which this account was not seen with before, from 127.0.0.1.")
+		}
+		cancel()
+		p.wantEnd()
+	}
+	found := 0
+	for _, e := range logOf(t, data) {
+		if e.Kind == audit.KindFinding {
+			found++
+			if e.Reason != "new_device" || e.Principal == "" {
+				t.Errorf("got %+v", e)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("got %d findings, want one: the laptop was seen before", found)
+	}
+}
+
+// withAgent is a browser of that name.
+type withAgent string
+
+func (a withAgent) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("User-Agent", string(a))
+	return http.DefaultTransport.RoundTrip(r)
+}

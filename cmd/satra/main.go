@@ -60,6 +60,7 @@ var commands = []command{
 	{"audit show", "", "show entries by principal, session, address, kind and time", auditShow},
 	{"audit export", "", "write entries as lines of JSON, or as a table for spreadsheets", auditExport},
 	{"audit erase", "PRINCIPAL", "make what the log tells of somebody unreadable, for good", auditErase},
+	{"detect replay", "FILE|STORE", "tell what the rules of detection would have found in a saved audit log", detectReplay},
 	{"audit key", "", "add a key to the audit log's file of keys, or make the file", auditKey},
 }
 

@@ -1,0 +1,159 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/satra-sessions/satra"
+)
+
+// TestCheckpointsOutliveWhatTheyName holds the log against checkpoints that were
+// never thrown away: of chains that retention has removed whole, with the entries
+// that told so.
+func TestCheckpointsOutliveWhatTheyName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink, kept := newTestRing(t, 1), NewMemory(0), &points{}
+		o := Options{HeadsEvery: day, Retention: 30 * day, Checkpoints: kept}
+		live := openLog(t, sink, ring, o)
+		gone := openLog(t, sink, ring, o)
+		closeLog(t, gone)
+		for range 100 {
+			live.Observe(t.Context(), event(satra.EventSignedIn, "asha"))
+			time.Sleep(day)
+			synctest.Wait()
+		}
+		if len(sink.chains[gone.Writer()]) > 0 {
+			t.Fatal("the old chain is still there")
+		}
+		wantVerified(t, live.Reader, kept.all)
+
+		// A young chain that is gone is no matter of age.
+		young := openLog(t, sink, ring, o)
+		closeLog(t, young)
+		c := &crime{t: t, sink: sink}
+		c.edit(young.Writer(), remove(1, 999))
+		report, err := live.Verify(t.Context(), kept.all, nil)
+		if err != nil || len(report.Findings) != 1 || report.Findings[0].What != FaultTruncated {
+			t.Errorf("a young chain was removed: got %v, %v", report.Findings, err)
+		}
+		closeLog(t, live)
+	})
+}
+
+// stopping cuts one chain, and fails at the next.
+type stopping struct {
+	*Memory
+	left int
+}
+
+func (s *stopping) CutAudit(ctx context.Context, writer string, through int64, limit int) (int, error) {
+	n, err := s.Memory.CutAudit(ctx, writer, through, limit)
+	if n > 0 {
+		s.left--
+	}
+	if s.left < 0 {
+		return 0, errors.New("the server is gone")
+	}
+	return n, err
+}
+
+// TestRetentionThatWasInterrupted looks at the log while only some of the chains
+// are cut, those that told of former cuts among them.
+func TestRetentionThatWasInterrupted(t *testing.T) {
+	for done := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			ring, sink := newTestRing(t, 1), NewMemory(0)
+			o := Options{HeadsEvery: day, Retention: 30 * day, Problem: func(error) {}}
+			var logs []*Log
+			for range 3 {
+				logs = append(logs, openLog(t, sink, ring, o))
+			}
+			for range 3 { // dead, and named by the others
+				closeLog(t, openLog(t, sink, ring, o))
+			}
+			for range 70 {
+				for _, l := range logs {
+					l.Observe(t.Context(), event(satra.EventSignedIn, "asha"))
+				}
+				time.Sleep(day)
+				synctest.Wait()
+			}
+			for _, l := range logs {
+				closeLog(t, l)
+			}
+			time.Sleep(20 * day)
+			last := openLog(t, &stopping{sink, done}, ring, o)
+			synctest.Wait()
+			wantVerified(t, last.Reader, nil)
+			closeLog(t, last)
+		})
+	}
+}
+
+// telling is told of a sign-in while it cuts, and looks whether it was written
+// before the next step.
+type telling struct {
+	*Memory
+	log   *Log
+	steps int
+	late  bool
+}
+
+func (s *telling) CutAudit(ctx context.Context, writer string, through int64, limit int) (int, error) {
+	if s.steps++; s.steps == 1 {
+		s.log.Observe(ctx, event(satra.EventSignedIn, "asha"))
+	} else if s.steps == 2 {
+		chain, err := s.AuditChain(ctx, s.log.Writer(), s.log.chain.seq-1, 2)
+		s.late = err != nil || len(chain) == 0 || chain[len(chain)-1].Kind != string(satra.EventSignedIn)
+	}
+	return s.Memory.CutAudit(ctx, writer, through, limit)
+}
+
+// TestEntriesDoNotWaitForRetention has an entry come while a long chain is cut.
+func TestEntriesDoNotWaitForRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		old := openLog(t, sink, ring, Options{})
+		closeLog(t, old)
+		time.Sleep(400 * day)
+		s := &telling{Memory: sink}
+		l, err := prepare(s, &Options{Keys: ring})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.log = l
+		if err := l.cutOld(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.steps < 2 || s.late {
+			t.Errorf("after %d steps of retention the entry was not written", s.steps)
+		}
+	})
+}
+
+// TestACutIsToldAsLongAsItIsSeen has a chain stand cut, with nothing in it that gets
+// too old, for longer than the entry about its cut is kept.
+func TestACutIsToldAsLongAsItIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		idle := openLog(t, sink, ring, Options{HeadsEvery: 1000 * day, Retention: satra.Never})
+		busy := openLog(t, sink, ring, Options{HeadsEvery: day, Retention: 30 * day})
+		for n := range 75 {
+			busy.Observe(t.Context(), event(satra.EventSignedIn, "asha"))
+			if n == 40 {
+				idle.Observe(t.Context(), event(satra.EventSignedIn, "ravi"))
+			}
+			time.Sleep(day)
+			synctest.Wait()
+			if n > 31 && n < 70 && len(sink.chains[idle.Writer()]) > 0 && sink.chains[idle.Writer()][0].Seq == 1 {
+				t.Fatalf("day %d: the idle chain is not cut", n)
+			}
+			wantVerified(t, busy.Reader, nil)
+		}
+		closeLog(t, idle)
+		closeLog(t, busy)
+	})
+}

@@ -1,0 +1,177 @@
+// Package detect reads the entries of the audit log and says what looks wrong: which
+// rule, whom it concerns, and the facts that a person can check.
+//
+//	d := detect.New(nil)
+//	for _, finding := range d.Observe(entry) { … }
+//
+// A rule is a pure function of the entries: it takes the time from them, does nothing
+// and asks nobody, so that a saved log gives the same findings again. What is to be
+// done about a finding is a [Policy]'s to say.
+//
+// What is remembered is bounded, whatever the entries are: see [Options.Keys].
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+)
+
+// Options of a [Detector]. The zero value is a good choice.
+type Options struct {
+	// Describe names a browser and its system. Default [satra.DescribeUserAgent].
+	Describe func(userAgent string) (browser, system string)
+
+	// Locate tells where an address is, in degrees, from a database of the
+	// application's. nil: the rule of impossible travel is off.
+	Locate func(netip.Addr) (latitude, longitude float64, ok bool)
+
+	// Keys is how many sessions, principals or networks each rule remembers.
+	// Default 10,000, some 2 MB for each of the dozen rules. Beyond it those that
+	// were quiet for longest are forgotten.
+	Keys int
+}
+
+// A Strength says how far a finding goes by itself.
+type Strength string
+
+// The strengths.
+const (
+	Info   Strength = "info"   // worth knowing
+	Weak   Strength = "weak"   // honest people do it, too: two together mean something
+	Strong Strength = "strong" // no honest life does this
+)
+
+// A Finding is something that looks wrong.
+type Finding struct {
+	Rule      Rule
+	Strength  Strength
+	At        time.Time // of the entry with which it was found
+	Session   satra.ID  // zero if it is about none
+	Principal string    // "" if it is about nobody
+	Network   string    // of the address it came from: of IPv6 the /64; "" if it is about none
+	Text      string    // the facts in a sentence
+	Facts     []Fact
+	Entry     audit.Entry // with which it was found
+}
+
+// A Fact is something that a person can check.
+type Fact struct{ Name, Value string }
+
+// A Rule names what a finding was found by.
+type Rule string
+
+// The rules.
+const (
+	ReusedToken       Rule = "reused_token"       // a token past its grace was shown: a copy lay still
+	BrowserChanged    Rule = "browser_changed"    // a session went from one browser or system to another
+	TwoPlaces         Rule = "two_places"         // a session is used from two networks and two browsers in turn
+	ImpossibleTravel  Rule = "impossible_travel"  // two sign-ins that nobody can have made by travelling
+	GuessingAccount   Rule = "guessing_account"   // many refused sign-ins of one account
+	GuessingNetwork   Rule = "guessing_network"   // many refused sign-ins from one network
+	GuessingWide      Rule = "guessing_wide"      // refused sign-ins of many accounts
+	NewDevice         Rule = "new_device"         // a sign-in with a browser and system not seen before
+	TokenGuessing     Rule = "token_guessing"     // many unknown tokens from one network
+	UnknownEverywhere Rule = "unknown_everywhere" // unknown tokens from many networks: a store was cleared or set back
+	ManySessions      Rule = "many_sessions"      // one network begins very many sessions
+	RefusedForms      Rule = "refused_forms"      // forms of one session are refused again and again
+	UnusualActor      Rule = "unusual_actor"      // an administrator ends sessions of very many people
+)
+
+// A Detector holds the rules against entries as they come. It is for one goroutine.
+type Detector struct {
+	describe func(string) (string, string)
+	rules    []func(audit.Entry, *found)
+}
+
+// New returns a detector that has seen nothing yet. nil options are the defaults.
+func New(o *Options) *Detector {
+	if o == nil {
+		o = &Options{}
+	}
+	d := &Detector{describe: o.Describe}
+	if d.describe == nil {
+		d.describe = satra.DescribeUserAgent
+	}
+	keys := o.Keys
+	if keys <= 0 {
+		keys = 10_000
+	}
+	d.rules = append(d.sessionRules(keys), d.signInRules(keys, o.Locate)...)
+	d.rules = append(d.rules, floodRules(keys)...)
+	return d
+}
+
+// found collects the findings of one entry.
+type found struct {
+	e   audit.Entry
+	all []Finding
+}
+
+// Observe takes in the next entry and returns what it gives rise to. Entries come
+// about in the order of their time; those of several nodes may be some seconds
+// out of it.
+func (d *Detector) Observe(e audit.Entry) []Finding {
+	if e.Doubt != "" || e.Erased || e.Outcome == audit.Intent {
+		return nil
+	}
+	f := &found{e: e}
+	for _, rule := range d.rules {
+		rule(e, f)
+	}
+	return f.all
+}
+
+func (f *found) add(rule Rule, s Strength, about scope, text string, facts ...Fact) {
+	e := f.e
+	finding := Finding{Rule: rule, Strength: s, At: e.At, Text: text, Facts: facts, Entry: e}
+	if about&ofSession != 0 {
+		finding.Session = e.Session
+	}
+	if about&ofPrincipal != 0 {
+		finding.Principal = e.Principal
+	}
+	if about&ofNetwork != 0 {
+		finding.Network = networkOf(e)
+	}
+	f.all = append(f.all, finding)
+}
+
+// A scope is what a finding is about.
+type scope uint8
+
+const (
+	ofSession scope = 1 << iota
+	ofPrincipal
+	ofNetwork
+)
+
+// networkOf names an address as others are told from it: of IPv6 its /64.
+func networkOf(e audit.Entry) string {
+	switch a := e.Address; {
+	case !a.IsValid():
+		return ""
+	case a.Is6():
+		p, _ := a.Prefix(64)
+		return p.String()
+	default:
+		return a.String()
+	}
+}
+
+// deviceOf is the browser and the system, or "" if either is not known.
+func (d *Detector) deviceOf(e audit.Entry) string {
+	browser, system := d.describe(e.UserAgent)
+	if browser == "" || system == "" {
+		return ""
+	}
+	return browser + " on " + system
+}
+
+func number(n int) string { return fmt.Sprint(n) }
+
+func spell(d time.Duration) string { return strings.TrimSuffix(d.Round(time.Second).String(), "0s") }

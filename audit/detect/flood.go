@@ -1,0 +1,67 @@
+package detect
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+)
+
+// The thresholds of what comes in numbers.
+const (
+	floodWindow   = 10 * time.Minute
+	unknownTokens = 300  // from one network: a carrier's address has some, a restored backup of one company's many
+	unknownFrom   = 200  // networks
+	manySessions  = 1000 // begun from one network
+	refusedForms  = 10   // of one session
+	manyPeople    = 20   // whose sessions one actor ends
+)
+
+// floodRules count. Anybody can trip them, save the last.
+func floodRules(keys int) []func(audit.Entry, *found) {
+	tokens, begun := newMemory[string, tally](keys), newMemory[string, tally](keys)
+	forms, actors := newMemory[satra.ID, tally](keys), newMemory[string, tally](keys)
+	var everywhere tally
+	return []func(audit.Entry, *found){func(e audit.Entry, f *found) {
+		n, network := max(e.Count, 1), networkOf(e)
+		switch e.Kind {
+		case satra.EventUnknownToken:
+			if network == "" {
+				return
+			}
+			if t := tokens.of(network, e.At); t.add(e.At, floodWindow, n, unknownTokens) {
+				f.add(TokenGuessing, Weak, ofNetwork, fmt.Sprintf("%d unknown tokens came from %s within %s.", t.count, network, spell(floodWindow)),
+					Fact{"tokens", number(t.count)}, Fact{"network", network})
+			}
+			if everywhere.addOne(e.At, floodWindow, network, unknownFrom) {
+				f.add(UnknownEverywhere, Info, 0, fmt.Sprintf("Unknown tokens came from %d networks or more within %s: a store was cleared or set back, perhaps.", unknownFrom, spell(floodWindow)),
+					Fact{"networks", number(unknownFrom)})
+			}
+		case satra.EventCreated:
+			if network == "" {
+				return
+			}
+			if t := begun.of(network, e.At); t.add(e.At, floodWindow, n, manySessions) {
+				f.add(ManySessions, Weak, ofNetwork, fmt.Sprintf("%d sessions were begun from %s within %s.", t.count, network, spell(floodWindow)),
+					Fact{"sessions", number(t.count)}, Fact{"network", network})
+			}
+		case satra.EventCSRFRejected, satra.EventCrossOrigin:
+			if e.Session.IsZero() {
+				return
+			}
+			if t := forms.of(e.Session, e.At); t.add(e.At, floodWindow, n, refusedForms) {
+				f.add(RefusedForms, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("%d forms of one session were refused within %s, because they came from elsewhere or without its token.", t.count, spell(floodWindow)),
+					Fact{"refused", number(t.count)}, Fact{"session", e.Session.String()})
+			}
+		case satra.EventEnded:
+			if e.Actor == "" || e.Actor == e.Principal || e.Principal == "" {
+				return
+			}
+			if t := actors.of(e.Actor, e.At); t.addOne(e.At, floodWindow, e.Principal, manyPeople) {
+				f.add(UnusualActor, Weak, 0, fmt.Sprintf("%s has ended sessions of %d people or more within %s.", audit.Plain(e.Actor), manyPeople, spell(floodWindow)),
+					Fact{"actor", e.Actor}, Fact{"people", number(manyPeople)})
+			}
+		}
+	}}
+}

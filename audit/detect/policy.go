@@ -1,0 +1,147 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/satra-sessions/satra"
+)
+
+// An Action is what is done about a finding. Each does what those before it do, too.
+type Action uint8
+
+// The actions, from the least to the most.
+const (
+	Record Action = iota // it is written down
+	Notify               // somebody is told
+	StepUp               // the session has to give a fresh proof
+	Revoke               // the session ends
+)
+
+var actionNames = [...]string{"record", "notify", "step-up", "revoke"}
+
+func (a Action) String() string { return actionNames[min(int(a), len(actionNames)-1)] }
+
+// permitted is the most that a policy may do about each rule. What somebody can bring
+// about without the session's secret or the account's password, against whomever they
+// like, ends nobody's session and asks nobody for a proof: guessing must not lock the
+// owner out.
+var permitted = map[Rule]Action{
+	ReusedToken: Revoke, BrowserChanged: Revoke, TwoPlaces: Revoke,
+	ImpossibleTravel: StepUp, NewDevice: StepUp,
+	GuessingAccount: Notify, GuessingNetwork: Notify, GuessingWide: Notify,
+	TokenGuessing: Notify, UnknownEverywhere: Notify, ManySessions: Notify, RefusedForms: Notify, UnusualActor: Notify,
+}
+
+// Rules lists the rules, with the most that a policy may do about each.
+func Rules() map[Rule]Action { return maps.Clone(permitted) }
+
+// PolicyOptions of a [Policy]. The zero value records everything, tells somebody of
+// what is strong, and does nothing else.
+type PolicyOptions struct {
+	// Actions are what to do about a rule's findings. What is left out is Notify for
+	// a strong finding, else Record.
+	Actions map[Rule]Action
+
+	// Enforce carries the actions out. By default a policy is tried: it says what it
+	// would do, and does no more than Record and Notify.
+	Enforce bool
+
+	// Hooks. One that is nil is not called.
+	OnRecord func(Decision)
+	OnNotify func(context.Context, Decision) error
+	OnStepUp func(context.Context, Decision) error
+	OnRevoke func(context.Context, Decision) error
+}
+
+// twoWeak is how close together two weak findings of a session mean more than each.
+const twoWeak = 30 * time.Minute
+
+// A Decision is what a policy makes of a finding.
+type Decision struct {
+	Finding Finding
+	Action  Action
+	DryRun  bool   // it is more than is done
+	Why     string // if it is not the rule's own action
+}
+
+// A Policy says what to do about findings. It is for one goroutine.
+type Policy struct {
+	o    PolicyOptions
+	weak *memory[satra.ID, weakSeen]
+}
+
+type weakSeen struct {
+	rule Rule
+	at   time.Time
+}
+
+// NewPolicy returns a policy. Its error names every action that is not permitted for
+// its rule, and every rule that there is not.
+func NewPolicy(o *PolicyOptions) (*Policy, error) {
+	if o == nil {
+		o = &PolicyOptions{}
+	}
+	var errs []error
+	for _, rule := range slices.Sorted(maps.Keys(o.Actions)) {
+		most, ok := permitted[rule]
+		switch action := o.Actions[rule]; {
+		case !ok:
+			errs = append(errs, fmt.Errorf("detect: there is no rule %q", rule))
+		case action > most:
+			errs = append(errs, fmt.Errorf("detect: %s may %s at most, and not %s: anybody could bring it about against anybody", rule, most, action))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Policy{o: *o, weak: newMemory[satra.ID, weakSeen](10_000)}, nil
+}
+
+// Decide says what is to be done, and does nothing.
+func (p *Policy) Decide(f Finding) Decision {
+	d := Decision{Finding: f}
+	action, given := p.o.Actions[f.Rule]
+	switch {
+	case given:
+		d.Action = action
+	case f.Strength == Strong:
+		d.Action = Notify
+	}
+	if f.Strength == Weak && !f.Session.IsZero() && permitted[f.Rule] >= StepUp {
+		w := p.weak.of(f.Session, f.At)
+		if w.rule != "" && w.rule != f.Rule && f.At.Sub(w.at) <= twoWeak && d.Action < StepUp {
+			d.Action, d.Why = StepUp, fmt.Sprintf("together with %s %s before", w.rule, spell(f.At.Sub(w.at)))
+		}
+		*w = weakSeen{f.Rule, f.At}
+	}
+	d.DryRun = d.Action > Notify && !p.o.Enforce
+	return d
+}
+
+// Apply decides and does it. An action that fails does not keep the others from being
+// tried.
+func (p *Policy) Apply(ctx context.Context, f Finding) (Decision, error) {
+	d := p.Decide(f)
+	if p.o.OnRecord != nil {
+		p.o.OnRecord(d)
+	}
+	var errs []error
+	do := func(action Action, hook func(context.Context, Decision) error) {
+		if hook != nil && d.Action >= action && (action <= Notify || !d.DryRun) {
+			if err := hook(ctx, d); err != nil {
+				errs = append(errs, fmt.Errorf("detect: %s after %s: %w", action, f.Rule, err))
+			}
+		}
+	}
+	do(Notify, p.o.OnNotify)
+	if d.Action == StepUp {
+		do(StepUp, p.o.OnStepUp)
+	}
+	do(Revoke, p.o.OnRevoke)
+	return d, errors.Join(errs...)
+}

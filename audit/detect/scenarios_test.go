@@ -1,0 +1,372 @@
+package detect
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+)
+
+var update = flag.Bool("update", false, "write the table in docs/detection.md anew")
+
+const (
+	firefox  = "Mozilla/5.0 (Windows NT 10.0; rv:%d.0) Gecko/20100101 Firefox/%[1]d.0"
+	phone    = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
+	chromeOn = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
+)
+
+var windows = fmt.Sprintf(firefox, 140)
+
+// A life is entries as they come about.
+type life struct {
+	at  time.Time
+	all []audit.Entry
+}
+
+func (l *life) add(after time.Duration, kind satra.Kind, who string, session byte, address, agent string) *audit.Entry {
+	l.at = l.at.Add(after)
+	e := audit.Entry{At: l.at, Kind: kind, Principal: who, UserAgent: agent, Count: 1, Writer: "w", Seq: int64(len(l.all) + 1)}
+	if session != 0 {
+		e.Session = satra.ID{session}
+	}
+	if address != "" {
+		e.Address = netip.MustParseAddr(address)
+	}
+	l.all = append(l.all, e)
+	return &l.all[len(l.all)-1]
+}
+
+func (l *life) signIn(who string, session byte, address, agent string) {
+	l.add(time.Minute, satra.EventSignedIn, who, session, address, agent)
+}
+
+// uses has a session be used for hours.
+func (l *life) uses(who string, session byte, hours int, address, agent string) {
+	for range 2 * hours {
+		l.add(30*time.Minute, satra.EventRenewed, who, session, address, agent)
+	}
+}
+
+// many adds an entry for each of n, a moment apart.
+func (l *life) many(n int, kind satra.Kind, f func(i int, e *audit.Entry)) {
+	for i := range n {
+		f(i, l.add(100*time.Millisecond, kind, "", 0, "", ""))
+	}
+}
+
+func addr(format string, i int) netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf(format, i/250, i%250+1))
+}
+
+// A scenario is a life and what is to be found in it.
+type scenario struct {
+	name   string
+	attack bool
+	live   func(*life)
+	want   map[Rule]int
+}
+
+// scenarios are attacks, each with the rule that is there for it, and honest lives.
+var scenarios = []scenario{
+	{"a copied cookie that lay still", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 2, "203.0.113.7", windows)
+		l.add(time.Minute, satra.EventReusedToken, "asha", 1, "198.51.100.9", windows)
+	}, map[Rule]int{ReusedToken: 1}},
+	{"a stolen cookie in another browser", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 1, "198.51.100.9", chromeOn)
+	}, map[Rule]int{BrowserChanged: 1}},
+	{"a thief beside the owner", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		for range 3 {
+			l.add(2*time.Minute, satra.EventExtended, "asha", 1, "203.0.113.7", windows)
+			l.add(2*time.Minute, satra.EventExtended, "asha", 1, "198.51.100.9", chromeOn)
+		}
+	}, map[Rule]int{BrowserChanged: 1, TwoPlaces: 1}},
+	{"a sign-in from the other side of the world", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Hour, satra.EventSignedIn, "asha", 2, "198.51.100.9", windows)
+	}, map[Rule]int{ImpossibleTravel: 1}},
+	{"a stolen password on a new device", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(24*time.Hour, satra.EventSignedIn, "asha", 2, "203.0.113.8", chromeOn)
+	}, map[Rule]int{NewDevice: 1}},
+	{"guessing one password from many networks", true, func(l *life) {
+		l.many(40, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+	}, map[Rule]int{GuessingAccount: 1}},
+	{"guessing from one network", true, func(l *life) {
+		l.many(60, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("198.51.100.9") })
+	}, map[Rule]int{GuessingNetwork: 1}},
+	{"one password for many accounts", true, func(l *life) {
+		l.many(30, satra.EventSignInRefused, func(i int, e *audit.Entry) {
+			e.Principal, e.Address = fmt.Sprint("p", i), netip.MustParseAddr("198.51.100.9")
+		})
+	}, map[Rule]int{GuessingWide: 1}},
+	{"one password for many accounts, from many networks", true, func(l *life) {
+		l.many(150, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = fmt.Sprint("p", i), addr("198.51.%d.%d", i*250) })
+	}, map[Rule]int{GuessingWide: 1}},
+	{"guessing tokens", true, func(l *life) {
+		l.add(time.Second, satra.EventUnknownToken, "", 0, "2001:db8::1", "").Count = 200
+		l.add(time.Second, satra.EventUnknownToken, "", 0, "2001:db8::2", "").Count = 200 // the same /64
+	}, map[Rule]int{TokenGuessing: 1}},
+	{"filling the store", true, func(l *life) {
+		l.many(1200, satra.EventCreated, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("198.51.100.9") })
+	}, map[Rule]int{ManySessions: 1}},
+	{"forms from elsewhere", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Second, satra.EventCrossOrigin, "asha", 1, "203.0.113.7", windows).Count = 12
+	}, map[Rule]int{RefusedForms: 1}},
+	{"an administrator ends everybody, one by one", true, func(l *life) {
+		l.many(40, satra.EventEnded, func(i int, e *audit.Entry) {
+			e.Principal, e.Actor, e.Reason, e.Session = fmt.Sprint("p", i), "operator", satra.ReasonAdministrator, satra.ID{byte(i + 1)}
+		})
+	}, map[Rule]int{UnusualActor: 1}},
+
+	{"a commuter", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", phone)
+		for i := range 20 {
+			l.add(10*time.Minute, satra.EventExtended, "asha", 1, addr("198.51.%d.%d", i*10).String(), phone)
+		}
+	}, nil},
+	{"a carrier's address", false, func(l *life) { // a thousand people behind it, a few of whom mistype
+		l.many(900, satra.EventCreated, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("198.51.100.9") })
+		l.many(15, satra.EventSignInRefused, func(i int, e *audit.Entry) {
+			e.Principal, e.Address, e.Count = fmt.Sprint("p", i), netip.MustParseAddr("198.51.100.9"), 2
+		})
+		l.add(time.Minute, satra.EventUnknownToken, "", 0, "198.51.100.9", "").Count = 100
+	}, nil},
+	{"an office's proxy", false, func(l *life) {
+		for i := range byte(100) {
+			l.signIn(fmt.Sprint("p", i), i+1, "203.0.113.7", windows)
+			l.uses(fmt.Sprint("p", i), i+1, 1, "203.0.113.7", windows)
+		}
+	}, nil},
+	{"a browser's upgrade", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 1, "203.0.113.7", fmt.Sprintf(firefox, 141))
+		l.add(24*time.Hour, satra.EventSignedIn, "asha", 2, "203.0.113.7", fmt.Sprintf(firefox, 142))
+	}, nil},
+	{"a VPN that is switched on and off", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		for range 5 {
+			l.add(2*time.Minute, satra.EventExtended, "asha", 1, "198.51.100.9", windows)
+			l.add(2*time.Minute, satra.EventExtended, "asha", 1, "203.0.113.7", windows)
+		}
+	}, nil},
+	{"a tablet that a family shares", false, func(l *life) {
+		for i := range byte(8) {
+			who := []string{"asha", "ravi"}[i%2]
+			l.signIn(who, i+1, "203.0.113.7", phone)
+			l.uses(who, i+1, 1, "203.0.113.7", phone)
+			l.add(time.Minute, satra.EventEnded, who, i+1, "203.0.113.7", phone).Reason = satra.ReasonSignedOut
+		}
+	}, nil},
+	{"a restored backup", false, func(l *life) { // everybody's cookie is unknown
+		l.many(500, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address = addr("198.51.%d.%d", i) })
+	}, map[Rule]int{UnknownEverywhere: 1}},
+	{"a store that was cleared, seen from one office", false, func(l *life) {
+		l.add(time.Minute, satra.EventUnknownToken, "", 0, "203.0.113.7", "").Count = 250
+	}, nil},
+	{"a forgotten passphrase", false, func(l *life) {
+		l.add(time.Minute, satra.EventSignInRefused, "asha", 0, "203.0.113.7", windows).Count = 7
+		l.signIn("asha", 1, "203.0.113.7", windows)
+	}, nil},
+	{"a phone besides the laptop", false, func(l *life) { // its first sign-in is told, and no more
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.signIn("asha", 2, "203.0.113.8", phone)
+		for range 5 {
+			l.add(time.Minute, satra.EventExtended, "asha", 1, "203.0.113.7", windows)
+			l.add(time.Minute, satra.EventExtended, "asha", 2, "203.0.113.8", phone)
+		}
+	}, map[Rule]int{NewDevice: 1}},
+}
+
+// places are where the addresses of the scenarios are: Mumbai, and for one network
+// Frankfurt.
+func places(a netip.Addr) (float64, float64, bool) {
+	if a == netip.MustParseAddr("198.51.100.9") {
+		return 50.1, 8.7, true
+	}
+	return 19.1, 72.9, true
+}
+
+func (s scenario) run(t *testing.T, p *Policy) *Summary {
+	t.Helper()
+	l := &life{at: time.Date(2027, 1, 5, 4, 0, 0, 0, time.UTC)}
+	s.live(l)
+	summary, err := Replay(func(yield func(audit.Entry, error) bool) {
+		for _, e := range l.all {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}, New(&Options{Locate: places}), p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return summary
+}
+
+// TestScenarios finds in each attack what is there for it, and signs nobody out in an
+// honest life, whatever the policy does at most.
+func TestScenarios(t *testing.T) {
+	for _, s := range scenarios {
+		p, err := NewPolicy(&PolicyOptions{Actions: Rules(), Enforce: true}) // the most that may be done
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.run(t, p)
+		if !maps.Equal(got.Rules, s.want) && len(got.Rules)+len(s.want) > 0 {
+			t.Errorf("%s: got %v, want %v", s.name, got.Rules, s.want)
+		}
+		if !s.attack && got.Actions[Revoke] > 0 {
+			t.Errorf("%s: an honest person is signed out: %v", s.name, got.Decisions)
+		}
+	}
+}
+
+// TestThresholds holds each counting rule at its threshold and one below it.
+func TestThresholds(t *testing.T) {
+	for rule, c := range map[Rule]struct {
+		most int
+		kind satra.Kind
+		set  func(i int, e *audit.Entry)
+	}{
+		GuessingAccount:   {guessAccount, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = "asha" }},
+		GuessingNetwork:   {guessNetwork, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
+		GuessingWide:      {guessAnywhere, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = fmt.Sprint(i) }},
+		TokenGuessing:     {unknownTokens, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
+		UnknownEverywhere: {unknownFrom, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address = addr("198.51.%d.%d", i) }},
+		ManySessions:      {manySessions, satra.EventCreated, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
+		RefusedForms:      {refusedForms, satra.EventCSRFRejected, func(i int, e *audit.Entry) { e.Session = satra.ID{1} }},
+		UnusualActor:      {manyPeople, satra.EventEnded, func(i int, e *audit.Entry) { e.Principal, e.Actor = fmt.Sprint(i), "operator" }},
+	} {
+		for _, n := range []int{c.most - 1, c.most, 2*c.most - 1} {
+			got := scenario{live: func(l *life) { l.many(n, c.kind, c.set) }}.run(t, must(NewPolicy(nil)))
+			if want := map[bool]int{true: 1}[n >= c.most]; got.Rules[rule] != want {
+				t.Errorf("%s with %d: found %d times, want %d", rule, n, got.Rules[rule], want)
+			}
+		}
+		// Spread over twice its window it is not found.
+		d := New(nil)
+		l := &life{at: time.Date(2027, 1, 5, 4, 0, 0, 0, time.UTC)}
+		for i := range c.most {
+			e := l.add(2*floodWindow/time.Duration(c.most)+time.Millisecond, c.kind, "", 0, "", "")
+			c.set(i, e)
+			if len(d.Observe(*e)) > 0 {
+				t.Errorf("%s: found although it is spread over %v", rule, l.at)
+				break
+			}
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestNoPolicyLocksAVictimOut holds what may be done about what anybody can bring
+// about.
+func TestNoPolicyLocksAVictimOut(t *testing.T) {
+	for rule, most := range Rules() {
+		if most == Revoke {
+			continue
+		}
+		if _, err := NewPolicy(&PolicyOptions{Actions: map[Rule]Action{rule: most + 1}}); err == nil || !strings.Contains(err.Error(), string(rule)) {
+			t.Errorf("%s with %s: got %v", rule, most+1, err)
+		}
+	}
+	if _, err := NewPolicy(&PolicyOptions{Actions: map[Rule]Action{"nonsense": Record}}); err == nil {
+		t.Error("a rule that there is not: got no error")
+	}
+}
+
+// TestTwoWeakOnesMeanAProof has a sign-in that is both far away and on a new device.
+func TestTwoWeakOnesMeanAProof(t *testing.T) {
+	s := scenario{live: func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Hour, satra.EventSignedIn, "asha", 2, "198.51.100.9", chromeOn)
+	}}
+	got := s.run(t, must(NewPolicy(nil)))
+	if len(got.Decisions) != 2 || got.Decisions[0].Action != Record || got.Decisions[1].Action != StepUp || !got.Decisions[1].DryRun || got.Decisions[1].Why == "" {
+		t.Errorf("got %+v", got.Decisions)
+	}
+}
+
+// TestWhatIsRememberedIsBounded has a million networks and principals come by.
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	m := newMemory[int, tally](100)
+	at := time.Date(2027, 1, 5, 4, 0, 0, 0, time.UTC)
+	for i := range 1_000_000 {
+		m.of(i, at.Add(time.Duration(i))).add(at, time.Minute, 1, 10)
+	}
+	if len(m.all) > 100 {
+		t.Errorf("%d are remembered, want at most 100", len(m.all))
+	}
+	if m.all[999_999] == nil {
+		t.Error("the last is forgotten")
+	}
+}
+
+// TestTheTable writes or holds the table of hits and false alarms in
+// docs/detection.md.
+func TestTheTable(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| rule | attacks found | honest lives in which it speaks | the most that is done |\n|---|---|---|---|\n")
+	rules := Rules()
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		var hits, alarms []string
+		for _, s := range scenarios {
+			if s.run(t, must(NewPolicy(nil))).Rules[rule] == 0 {
+				continue
+			}
+			if s.attack {
+				hits = append(hits, s.name)
+			} else {
+				alarms = append(alarms, s.name)
+			}
+		}
+		if len(hits) == 0 && rule != UnknownEverywhere {
+			t.Errorf("%s: no scenario shows it", rule)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", rule, orDash(hits), orDash(alarms), rules[rule])
+	}
+	const file, begin, end = "../../docs/detection.md", "<!-- table -->\n", "<!-- end -->"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(text), begin)
+	_, after, found := strings.Cut(rest, end)
+	if !found {
+		t.Fatal("docs/detection.md has no place for the table")
+	}
+	want := before + begin + b.String() + end + after
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Errorf("the table in docs/detection.md is not this one (go test ./audit/detect -update writes it):\n%s", b.String())
+	}
+}
+
+func orDash(names []string) string {
+	if len(names) == 0 {
+		return "–"
+	}
+	return strings.Join(names, "; ")
+}

@@ -1,0 +1,129 @@
+package detect
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+)
+
+// The thresholds of guessing. A person who has forgotten a password gives up, or asks
+// for a new one, long before; an office behind one address has many of them.
+const (
+	guessWindow   = 10 * time.Minute
+	guessAccount  = 10  // refused sign-ins of one account
+	guessNetwork  = 50  // from one network
+	guessAccounts = 20  // different accounts from one network, or
+	guessAnywhere = 100 // from anywhere
+
+	maxDevices = 20 // that are remembered of a principal
+
+	// Faster than this over more than this is no travel; addresses are located by
+	// some hundred kilometres, and carriers by their exchange.
+	travelSpeed = 1000.0 // km/h
+	travelLeast = 500.0  // km
+)
+
+// A person is what sign-ins have shown of a principal.
+type person struct {
+	devices []string
+	last    *seenAt
+}
+
+type seenAt struct {
+	at                  time.Time
+	latitude, longitude float64
+	network             string
+}
+
+// signInRules look at sign-ins and refused ones. The guessing rules can be tripped by
+// anybody against anybody.
+func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float64, bool)) []func(audit.Entry, *found) {
+	byAccount, byNetwork := newMemory[string, tally](keys), newMemory[string, tally](keys)
+	accountsOf, people := newMemory[string, tally](keys), newMemory[string, person](keys)
+	var anywhere tally
+	return []func(audit.Entry, *found){
+		func(e audit.Entry, f *found) {
+			if e.Kind != satra.EventSignInRefused {
+				return
+			}
+			n, network := max(e.Count, 1), networkOf(e)
+			if e.Principal != "" {
+				if t := byAccount.of(e.Principal, e.At); t.add(e.At, guessWindow, n, guessAccount) {
+					f.add(GuessingAccount, Weak, ofPrincipal, fmt.Sprintf("%d sign-ins of one account were refused within %s.", t.count, spell(guessWindow)),
+						Fact{"refused", number(t.count)}, Fact{"last network", network})
+				}
+				if t := &anywhere; t.addOne(e.At, guessWindow, e.Principal, guessAnywhere) {
+					f.add(GuessingWide, Weak, 0, fmt.Sprintf("Sign-ins of %d accounts or more were refused within %s, from anywhere.", guessAnywhere, spell(guessWindow)),
+						Fact{"accounts", number(guessAnywhere)})
+				}
+			}
+			if network == "" {
+				return
+			}
+			if t := byNetwork.of(network, e.At); t.add(e.At, guessWindow, n, guessNetwork) {
+				f.add(GuessingNetwork, Weak, ofNetwork, fmt.Sprintf("%d sign-ins from %s were refused within %s.", t.count, network, spell(guessWindow)),
+					Fact{"refused", number(t.count)}, Fact{"network", network})
+			}
+			if t := accountsOf.of(network, e.At); e.Principal != "" && t.addOne(e.At, guessWindow, e.Principal, guessAccounts) {
+				f.add(GuessingWide, Weak, ofNetwork, fmt.Sprintf("Sign-ins of %d accounts or more from %s were refused within %s.", guessAccounts, network, spell(guessWindow)),
+					Fact{"accounts", number(guessAccounts)}, Fact{"network", network})
+			}
+		},
+		func(e audit.Entry, f *found) {
+			if e.Kind == satra.EventSignedIn && e.Principal != "" {
+				p := people.of(e.Principal, e.At)
+				d.device(p, e, f)
+				travelled(p, locate, e, f)
+			}
+		},
+	}
+}
+
+// device finds a sign-in with a browser and system that the principal was not seen
+// with. The very first is no finding.
+func (d *Detector) device(p *person, e audit.Entry, f *found) {
+	device := d.deviceOf(e)
+	if device == "" || slices.Contains(p.devices, device) {
+		return
+	}
+	if len(p.devices) > 0 {
+		f.add(NewDevice, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("A sign-in with %s, which this account was not seen with before, from %s.", device, orUnknown(networkOf(e))),
+			Fact{"device", device}, Fact{"network", networkOf(e)}, Fact{"known", number(len(p.devices))})
+	}
+	if p.devices = append(p.devices, device); len(p.devices) > maxDevices {
+		p.devices = p.devices[1:]
+	}
+}
+
+// travelled finds two sign-ins that are too far apart for the time between them.
+func travelled(p *person, locate func(netip.Addr) (float64, float64, bool), e audit.Entry, f *found) {
+	if locate == nil || !e.Address.IsValid() {
+		return
+	}
+	latitude, longitude, ok := locate(e.Address)
+	if !ok {
+		return
+	}
+	here := &seenAt{e.At, latitude, longitude, networkOf(e)}
+	if last := p.last; last != nil && here.at.After(last.at) {
+		far := distance(last, here)
+		if hours := here.at.Sub(last.at).Hours(); far > travelLeast && far > travelSpeed*hours {
+			f.add(ImpossibleTravel, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("Two sign-ins are %.0f km apart, from %s and %s, with %s between them.", far, last.network, here.network, spell(here.at.Sub(last.at))),
+				Fact{"km", fmt.Sprintf("%.0f", far)}, Fact{"from", last.network}, Fact{"to", here.network}, Fact{"between", spell(here.at.Sub(last.at))})
+		}
+	}
+	p.last = here
+}
+
+// distance is that on a sphere (haversine), in kilometres.
+func distance(a, b *seenAt) float64 {
+	rad := func(degrees float64) float64 { return degrees * math.Pi / 180 }
+	sin := func(x float64) float64 { return math.Sin(x/2) * math.Sin(x/2) }
+	h := sin(rad(b.latitude-a.latitude)) + math.Cos(rad(a.latitude))*math.Cos(rad(b.latitude))*sin(rad(b.longitude-a.longitude))
+	return 2 * 6371 * math.Asin(math.Sqrt(min(h, 1)))
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+	"github.com/satra-sessions/satra/audit/detect"
+)
+
+// A watch holds the rules of package detect against what is written into the audit
+// log, and writes what it finds there, too.
+type watch struct {
+	detector *detect.Detector
+	log      *slog.Logger
+	to       atomic.Pointer[audit.Log]
+}
+
+// known is how many of the last sign-ins the rules know of at the start, so that a
+// device that was seen before is not a new one.
+const known = 10_000
+
+func watchFrom(ctx context.Context, r *audit.Reader, log *slog.Logger) (*watch, error) {
+	w := &watch{detector: detect.New(nil), log: log}
+	var all []audit.Entry
+	for f := (audit.Filter{Kind: satra.EventSignedIn, Limit: 1000}); len(all) < known; {
+		page, err := r.Entries(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < f.Limit {
+			break
+		}
+		f.After = page[len(page)-1]
+	}
+	for _, e := range slices.Backward(all) {
+		w.detector.Observe(e) // what was found then was told then
+	}
+	return w, nil
+}
+
+// observe is told of every entry that was written.
+func (w *watch) observe(e audit.Entry) {
+	if e.Kind == audit.KindFinding {
+		return
+	}
+	for _, f := range w.detector.Observe(e) {
+		level := slog.LevelInfo
+		if f.Strength == detect.Strong {
+			level = slog.LevelWarn
+		}
+		w.log.LogAttrs(context.Background(), level, "finding", slog.String("rule", string(f.Rule)), slog.String("strength", string(f.Strength)),
+			slog.String("text", f.Text), slog.String("principal", f.Principal), slog.String("request", e.Request))
+		if to := w.to.Load(); to != nil {
+			to.Note(audit.Entry{
+				At: f.At, Kind: audit.KindFinding, Reason: satra.Reason(f.Rule), Session: f.Session, Principal: f.Principal,
+				Address: e.Address, UserAgent: e.UserAgent, Request: e.Request, Detail: f.Text,
+			})
+		}
+	}
+}
