@@ -60,7 +60,10 @@ type Finding struct {
 }
 
 // A Fact is something that a person can check.
-type Fact struct{ Name, Value string }
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // A Rule names what a finding was found by.
 type Rule string
