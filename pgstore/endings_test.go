@@ -100,7 +100,7 @@ func TestASchemaOfTheFirstVersionKeepsItsSessions(t *testing.T) {
 	r := create(t, s, "alice")
 	s.Close()
 	for _, statement := range []string{
-		"drop table {schema}.limits", "drop table {schema}.endings", "drop index {schema}.principals_disabled", "update {schema}.version set version = 1",
+		"drop table {schema}.audit", "drop table {schema}.audit_keys", "drop table {schema}.limits", "drop table {schema}.endings", "drop index {schema}.principals_disabled", "update {schema}.version set version = 1",
 	} {
 		execute(t, s, statement)
 	}
