@@ -157,3 +157,77 @@ func TestACutIsToldAsLongAsItIsSeen(t *testing.T) {
 		closeLog(t, busy)
 	})
 }
+
+// TestRetentionCutsAndTheLogStaysVerifiable lets two nodes go on for two years.
+func TestRetentionCutsAndTheLogStaysVerifiable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		o := Options{HeadsEvery: 24 * time.Hour, Retention: 100 * 24 * time.Hour}
+		a, b := openLog(t, sink, ring, o), openLog(t, sink, ring, o)
+		for range 300 {
+			a.Observe(t.Context(), event(satra.EventSignedIn, "asha"))
+			time.Sleep(23 * time.Hour)
+			b.Observe(t.Context(), event(satra.EventEnded, "asha"))
+			synctest.Wait()
+		}
+		report := wantVerified(t, a.Reader, nil)
+		if report.Cut != 2 || report.First.Before(time.Now().Add(-103*24*time.Hour)) {
+			t.Errorf("got %+v, want both chains cut", report)
+		}
+		var oldest int64
+		for _, k := range sink.keys {
+			if oldest == 0 || k.At < oldest {
+				oldest = k.At
+			}
+		}
+		if age := time.Since(time.UnixMicro(oldest)); len(sink.keys) < 2 || age > (100+90+2)*24*time.Hour {
+			t.Errorf("%d keys are left, the oldest %v old; want those that entries need", len(sink.keys), age)
+		}
+		entries, err := a.Entries(t.Context(), Filter{Principal: "asha", Oldest: true, Limit: 1000})
+		for _, e := range entries {
+			if err != nil || e.Erased {
+				t.Fatalf("got %+v, %v: its key is gone before it is", e, err)
+			}
+		}
+		closeLog(t, a)
+		closeLog(t, b)
+		wantVerified(t, a.Reader, nil)
+	})
+}
+
+// TestVerifyingWhileTheOldEndGoes has retention cut a chain while it is being read.
+func TestVerifyingWhileTheOldEndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		l := openLog(t, sink, ring, Options{HeadsEvery: day, Retention: 10 * day})
+		for range 3000 {
+			if err := l.Record(t.Context(), Entry{Kind: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(9 * day)
+		synctest.Wait()
+		slow := &cutting{Memory: sink, read: func() { time.Sleep(2 * day); synctest.Wait() }}
+		wantVerified(t, NewReader(slow, ring), nil)
+		if slow.read != nil || sink.chains[l.Writer()][0].Seq < 2000 {
+			t.Error("the chain was not cut while it was read")
+		}
+		closeLog(t, l)
+	})
+}
+
+const day = 24 * time.Hour
+
+// cutting lets time pass once the first thousand rows were read.
+type cutting struct {
+	*Memory
+	read func()
+}
+
+func (c *cutting) AuditChain(ctx context.Context, writer string, after int64, limit int) ([]Row, error) {
+	if read := c.read; read != nil && after == 1000 {
+		c.read = nil
+		read()
+	}
+	return c.Memory.AuditChain(ctx, writer, after, limit)
+}

@@ -171,7 +171,7 @@ func (l *Log) Before(ctx context.Context, a satra.Act) error {
 	switch a.Kind {
 	case satra.EventSignedIn, satra.EventReauthenticated:
 		if !l.queue.hasRoom() {
-			return fmt.Errorf("audit: %w: too many entries wait for the sink", satra.ErrUnavailable)
+			return errNoRoom
 		}
 	default:
 		if a.Actor == "" || a.Actor == a.Principal {
@@ -194,7 +194,7 @@ func (l *Log) Before(ctx context.Context, a satra.Act) error {
 // it. Its time, request and count are filled in where they are missing.
 //
 // Errors: the context's, after which the entry may be written all the same;
-// [ErrClosed].
+// [satra.ErrUnavailable] if there is no room for it; [ErrClosed].
 func (l *Log) Record(ctx context.Context, e Entry) error {
 	if e.At.IsZero() {
 		e.At = l.o.Now()
@@ -217,8 +217,8 @@ func (l *Log) Note(e Entry) {
 
 func (l *Log) record(ctx context.Context, d draft) error {
 	written := make(chan error, 1)
-	if !l.queue.put(item{draft: d, written: written}, l.o.Now()) {
-		return ErrClosed
+	if err := l.queue.put(item{draft: d, written: written}, l.o.Now()); err != nil {
+		return err
 	}
 	select {
 	case err := <-written:

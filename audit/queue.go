@@ -69,22 +69,28 @@ func classOf(d draft) class {
 	return kept
 }
 
-// put takes an entry, and returns false if the queue is closed.
-func (q *queue) put(it item, now time.Time) bool {
+// errNoRoom is what whoever waits for an entry is told: unlike an end, it can be
+// tried again.
+var errNoRoom = fmt.Errorf("audit: %w: too many entries wait for the sink", satra.ErrUnavailable)
+
+// put takes an entry. It is [ErrClosed] if the queue is closed, and errNoRoom if the
+// queue is full and somebody waits for an entry that can be refused.
+func (q *queue) put(it item, now time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		return false
-	}
-	class := classOf(it.draft)
+	class, full := classOf(it.draft), len(q.items) >= q.most
 	switch {
+	case q.closed:
+		return ErrClosed
+	case it.written != nil && full && !isNeeded(it.draft.entry):
+		return errNoRoom
 	case it.written != nil || class == kept:
 		q.items = append(q.items, it)
 	case class == counted:
 		if !q.count(it.draft.entry) {
-			return true // the first of them has woken the writer
+			return nil // the first of them has woken the writer
 		}
-	case len(q.items) < q.most:
+	case !full:
 		q.items = append(q.items, it)
 	default:
 		q.dropped[it.draft.entry.Kind]++
@@ -93,7 +99,13 @@ func (q *queue) put(it item, now time.Time) bool {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return true
+	return nil
+}
+
+// isNeeded reports whether an entry is taken whatever waits: that of an end, which
+// goes on in any case, and what became of an act that has been done.
+func isNeeded(e Entry) bool {
+	return e.Kind == satra.EventEnded || e.Kind == satra.EventEndedAll || e.Outcome == Done || e.Outcome == Failed
 }
 
 // count adds a refusal to those of its kind, and reports whether it is the first.

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -53,5 +55,36 @@ func TestAFloodFromAMillionNetworksIsBounded(t *testing.T) {
 	}
 	if total != 1_100_000 {
 		t.Errorf("got %d in the log, want each of 1,100,000 counted or told as missing", total)
+	}
+}
+
+// TestWhoWaitsIsToldThatThereIsNoRoom fills a queue that nobody empties by requests
+// that each wait for their entry, and go away.
+func TestWhoWaitsIsToldThatThereIsNoRoom(t *testing.T) {
+	l, err := prepare(NewMemory(0), &Options{Keys: newTestRing(t, 1), Queue: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for n := range 10 {
+		want := context.Canceled
+		if n >= 3 {
+			want = satra.ErrUnavailable
+		}
+		if err := l.Record(gone, Entry{Kind: "order"}); !errors.Is(err, want) {
+			t.Errorf("entry %d: got %v, want %v", n, err, want)
+		}
+	}
+	if n := len(l.queue.items); n != 3 {
+		t.Errorf("%d entries wait, want 3", n)
+	}
+	nothing := func(context.Context) error { t.Error("it was done without being written down"); return nil }
+	if err := l.Act(gone, Entry{Kind: "disable"}, nothing); !errors.Is(err, satra.ErrUnavailable) {
+		t.Errorf("an act: got %v, want ErrUnavailable", err)
+	}
+	// What has been done is not forgotten for want of room.
+	if err := l.Record(gone, Entry{Kind: "disable", Outcome: Done}); !errors.Is(err, context.Canceled) {
+		t.Errorf("an outcome: got %v, want it taken", err)
 	}
 }
