@@ -206,13 +206,13 @@ func (l *Log) Record(ctx context.Context, e Entry) error {
 }
 
 // Note writes an entry of the application's own without waiting for the sink: also
-// from [Options.Copy], where Record would wait for itself. It is lost if the log is
-// closed.
+// from [Options.Copy], where Record would wait for itself, and while Close writes what
+// waits. After that it is lost.
 func (l *Log) Note(e Entry) {
 	if e.At.IsZero() {
 		e.At = l.o.Now()
 	}
-	l.queue.put(item{draft: draft{entry: e.bounded()}}, l.o.Now())
+	l.queue.put(item{draft: draft{entry: e.bounded()}, late: true}, l.o.Now())
 }
 
 func (l *Log) record(ctx context.Context, d draft) error {

@@ -345,3 +345,23 @@ func TestIdleNodesWriteNothing(t *testing.T) {
 		<-a.ended
 	})
 }
+
+// TestWhatComesOfTheLastEntriesIsWritten has a note come of an entry that was counted,
+// and is written when the log is closed.
+func TestWhatComesOfTheLastEntriesIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l *Log
+		l = openLog(t, NewMemory(0), newTestRing(t, 1), Options{Copy: func(e Entry) {
+			if e.Kind == satra.EventUnknownToken {
+				l.Note(Entry{Kind: KindFinding, Detail: "guessing"})
+			}
+		}})
+		l.Observe(t.Context(), event(satra.EventUnknownToken, ""))
+		closeLog(t, l)
+		if got := kinds(t, l.Reader, Filter{}); got != "unknown_token finding" {
+			t.Errorf("got %q", got)
+		}
+		l.Note(Entry{Kind: "late"})
+		wantVerified(t, l.Reader, nil)
+	})
+}

@@ -16,6 +16,7 @@ import (
 type item struct {
 	draft   draft
 	written chan error // is told once, or nil
+	late    bool       // taken while the log ends, too
 }
 
 // A queue holds what waits for the sink.
@@ -28,7 +29,8 @@ type queue struct {
 	items   []item
 	counted map[countedKey]*Entry // refusals that are counted together
 	dropped map[satra.Kind]int
-	closed  bool
+	closed  bool // what comes now is too late, unless it comes of what is being written
+	ended   bool // nobody writes any more
 }
 
 // maxCounted bounds the networks whose refusals are counted at once.
@@ -80,7 +82,7 @@ func (q *queue) put(it item, now time.Time) error {
 	defer q.mu.Unlock()
 	class, full := classOf(it.draft), len(q.items) >= q.most
 	switch {
-	case q.closed:
+	case q.ended || q.closed && !it.late:
 		return ErrClosed
 	case it.written != nil && full && !isNeeded(it.draft.entry):
 		return errNoRoom
@@ -208,7 +210,7 @@ func (q *queue) close() {
 func (q *queue) refuse() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed = true
+	q.closed, q.ended = true, true
 	for _, it := range q.items {
 		if it.written != nil {
 			it.written <- ErrClosed

@@ -14,14 +14,14 @@ const (
 	unknownTokens = 300  // from one network: a carrier's address has some, a restored backup of one company's many
 	unknownFrom   = 200  // networks
 	manySessions  = 1000 // begun from one network
-	refusedForms  = 10   // of one session
+	refusedForms  = 10   // of one session, or from one network where that is not known
 	manyPeople    = 20   // whose sessions one actor ends
 )
 
 // floodRules count. Anybody can trip them, save the last.
 func floodRules(keys int) []func(audit.Entry, *found) {
 	tokens, begun := newMemory[string, tally](keys), newMemory[string, tally](keys)
-	forms, actors := newMemory[satra.ID, tally](keys), newMemory[string, tally](keys)
+	forms, actors := newMemory[string, tally](keys), newMemory[string, tally](keys)
 	var everywhere tally
 	return []func(audit.Entry, *found){func(e audit.Entry, f *found) {
 		n, network := max(e.Count, 1), networkOf(e)
@@ -47,12 +47,17 @@ func floodRules(keys int) []func(audit.Entry, *found) {
 					Fact{"sessions", number(t.count)}, Fact{"network", network})
 			}
 		case satra.EventCSRFRejected, satra.EventCrossOrigin:
+			// What comes from elsewhere is refused before the session is known.
+			of, scope := "session "+e.Session.String(), ofSession|ofPrincipal|ofNetwork
 			if e.Session.IsZero() {
+				of, scope = "network "+network, ofNetwork
+			}
+			if of == "network " {
 				return
 			}
-			if t := forms.of(e.Session, e.At); t.add(e.At, floodWindow, n, refusedForms) {
-				f.add(RefusedForms, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("%d forms of one session were refused within %s, because they came from elsewhere or without its token.", t.count, spell(floodWindow)),
-					Fact{"refused", number(t.count)}, Fact{"session", e.Session.String()})
+			if t := forms.of(of, e.At); t.add(e.At, floodWindow, n, refusedForms) {
+				f.add(RefusedForms, Weak, scope, fmt.Sprintf("%d forms of %s were refused within %s, because they came from elsewhere or without the session's token.", t.count, of, spell(floodWindow)),
+					Fact{"refused", number(t.count)}, Fact{"of", of})
 			}
 		case satra.EventEnded:
 			if e.Actor == "" || e.Actor == e.Principal || e.Principal == "" {
