@@ -88,6 +88,9 @@ func (k *kit) pages(s audit.Sink, q audit.Query, between func()) []audit.Row {
 		if len(page) == 0 {
 			return all
 		}
+		if len(all) > 10_000 {
+			k.Fatalf("AuditRows(%+v): the pages have no end", q)
+		}
 		last := page[len(page)-1]
 		q.AfterAt, q.AfterWriter, q.AfterSeq = last.At, last.Writer, last.Seq
 		if between != nil {

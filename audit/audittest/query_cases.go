@@ -44,15 +44,19 @@ func rowsComeInTheOrderOfTime(k *kit) {
 
 func filtersHoldTogether(k *kit) {
 	all := scattered(k)
-	for _, q := range []audit.Query{
+	some := []audit.Query{
 		{Kind: "ended"}, {Session: "session-2"}, {Principal: index("p1")}, {Address: index("a0")}, {Writer: "a_1"},
 		{Kind: "ended", Session: "session-0"}, {Principal: index("p0"), Address: index("a0")},
 		{Principal: index("p1"), Kind: "ended"}, {Address: index("a1"), Kind: "csrf_rejected", From: epoch + 2},
-		{Session: "session-0", Principal: index("p0"), Kind: "signed_in", Address: index("a0"), Writer: "a.1"},
+		{Session: "session-2", Principal: index("p0")}, {Session: "session-2", Address: index("a0")},
+		{Session: "session-2", Principal: index("p0"), Kind: "ended", Address: index("a0"), Writer: "a.1"},
 		{Kind: "signed_in", From: epoch + 1, Until: epoch + 5}, {Writer: "B-1", Until: epoch + 4},
 		{Principal: index("p0"), From: epoch, Until: epoch + 3}, {Session: "session-2", From: epoch + 4},
+	}
+	none := []audit.Query{
 		{Kind: "renewed"}, {Session: "session"}, {Principal: index("p")}, {Address: index("p0")}, {Writer: "a"},
-	} {
+	}
+	for i, q := range append(some, none...) {
 		var want []audit.Row
 		for _, r := range all {
 			if (q.Kind == "" || r.Kind == q.Kind) && (q.Session == "" || r.Session == q.Session) &&
@@ -61,6 +65,9 @@ func filtersHoldTogether(k *kit) {
 				r.At >= q.From && (q.Until == 0 || r.At < q.Until) {
 				want = append(want, r)
 			}
+		}
+		if (i < len(some)) != (len(want) > 0) {
+			k.Fatalf("the suite wants %s of %+v, which shows nothing", names(want), q)
 		}
 		for _, q.Limit = range []int{1, 3, 1000} {
 			q.Oldest = true
