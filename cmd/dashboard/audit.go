@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
@@ -31,7 +32,7 @@ func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger) (*au
 	if name == "" {
 		return &auditing{summary: "no: what happens is in the program's log alone"}, nil
 	}
-	a := &auditing{summary: storename.Redact(name) + ", kept for " + duration(s.AuditRetention)}
+	a := &auditing{summary: storename.Redact(name) + ", kept for " + days(s.AuditRetention)}
 	if s.AuditRetention < 0 {
 		a.summary = storename.Redact(name) + ", kept for ever"
 	}
@@ -40,6 +41,15 @@ func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger) (*au
 		return nil, errors.Join(fmt.Errorf("audit: %s cannot be used: %s", storename.Redact(name), strings.TrimPrefix(why, "audit: ")), a.Close())
 	}
 	return a, nil
+}
+
+// days writes 8760h as 365 days.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > day && d%day == 0 {
+		return fmt.Sprint(int(d/day), " days")
+	}
+	return duration(d)
 }
 
 func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, log *slog.Logger) error {

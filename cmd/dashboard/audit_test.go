@@ -57,7 +57,7 @@ func TestWhatHappensIsRecorded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	p := start(t, ctx, data)
-	if !strings.Contains(p.report, "audit-keys was made") || !strings.Contains(p.report, "audit.db, kept for 8760h") {
+	if !strings.Contains(p.report, "audit-keys was made") || !strings.Contains(p.report, "audit.db, kept for 365 days") {
 		t.Errorf("the report does not tell of the audit log:\n%s", p.report)
 	}
 	first, second := browser(t), browser(t)

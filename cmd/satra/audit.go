@@ -78,8 +78,12 @@ func auditVerify(ctx context.Context, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	bar := progress.New(c.stderr)
+	bar, last := progress.New(c.stderr), -1
 	report, err := l.reader().Verify(ctx, checkpoints, func(n int) {
+		if n == last {
+			return
+		}
+		last = n
 		bar.Show("verifying", part(n, total), fmt.Sprintf("%d of about %d entries", n, total))
 	})
 	bar.End()
