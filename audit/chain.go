@@ -66,6 +66,17 @@ type draft struct {
 	about string
 }
 
+// withoutPerson is the draft without what could only be sealed under a key that cannot
+// be opened: it happened all the same, and is found under the principal's index.
+func (d draft) withoutPerson() draft {
+	e := d.entry
+	d.about = e.Principal
+	e.Principal, e.Actor, e.Address, e.UserAgent, e.Path, e.Error = "", "", netip.Addr{}, "", "", ""
+	e.Detail = "what is personal was left out: the principal's key cannot be opened"
+	d.entry = e
+	return d
+}
+
 // next makes the row that follows, without taking it for written: that is
 // what advance does. The AEAD is the principal's, or nil if there is none.
 func (c *chain) next(d draft, person cipher.AEAD) Row {

@@ -128,7 +128,7 @@ func prepare(sink Sink, o *Options) (*Log, error) {
 	}
 	l.Reader = NewReader(sink, o.Keys)
 	l.queue = newQueue(l.o.Queue, l.o.Window)
-	l.people = newPeople(sink, o.Keys, l.o.Now)
+	l.people = newPeople(sink, o.Keys, l.o.Now, l.o.Problem)
 	name := strings.ReplaceAll(ascii(l.o.Node, 64), "/", "-")
 	l.writer = name + "/" + strings.ToLower(rand.Text()[:16])
 	l.chain = newChain(l.writer, o.Keys.active())

@@ -275,46 +275,6 @@ func TestAKilledProcessGivesNoFalseAlarm(t *testing.T) {
 	})
 }
 
-func TestErasingAPrincipal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sink := NewMemory(0)
-		l := openLog(t, sink, newTestRing(t, 2), Options{})
-		for _, who := range []string{"asha", "ravi"} {
-			if err := l.Record(t.Context(), Entry{Kind: "x", Principal: who, Detail: "secret of " + who}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(100 * 24 * time.Hour) // another quarter, another key
-		if err := l.Record(t.Context(), Entry{Kind: "x", Principal: "asha"}); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Erase(t.Context(), "asha", "operator"); err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Record(t.Context(), Entry{Kind: "later", Principal: "asha", Detail: "new"}); err != nil {
-			t.Fatal(err)
-		}
-		entries, err := l.Entries(t.Context(), Filter{Oldest: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			gone := e.Kind == "x" && e.Principal != "ravi"
-			if e.Erased != gone || gone && (e.Principal != "" || e.Detail != "") || e.Kind == "x" && !gone && e.Detail != "secret of ravi" {
-				t.Errorf("got %+v", e)
-			}
-			if e.Kind == KindErased && (e.Actor != "operator" || e.Principal != "") {
-				t.Errorf("the erasure: got %+v", e)
-			}
-		}
-		if got := kinds(t, l.Reader, Filter{Principal: "asha"}); got != "x x later" {
-			t.Errorf("by the blind index: got %q", got)
-		}
-		closeLog(t, l)
-		wantVerified(t, l.Reader, nil)
-	})
-}
-
 // TestIdleNodesWriteNothing lets nodes watch each other for a day, and then one go
 // on alone.
 func TestIdleNodesWriteNothing(t *testing.T) {

@@ -25,17 +25,20 @@ type people struct {
 	ring *Ring
 	now  func() time.Time
 
+	problem func(error)
+
 	mu    sync.Mutex
 	known map[string]person // by owner
 }
 
 type person struct {
-	aead  cipher.AEAD // nil: there is none
-	asked time.Time
+	aead   cipher.AEAD // nil: there is none
+	asked  time.Time
+	broken bool // there is one that cannot be opened
 }
 
-func newPeople(sink Sink, ring *Ring, now func() time.Time) *people {
-	return &people{sink: sink, ring: ring, now: now, known: map[string]person{}}
+func newPeople(sink Sink, ring *Ring, now func() time.Time, problem func(error)) *people {
+	return &people{sink: sink, ring: ring, now: now, problem: problem, known: map[string]person{}}
 }
 
 // owner names the key of a principal for the time of an entry; index is the
@@ -45,8 +48,8 @@ func owner(index []byte, at time.Time) []byte {
 }
 
 // of returns the AEAD for each draft, nil where there is no principal, and makes
-// the keys that are missing.
-func (p *people) of(ctx context.Context, k *derived, drafts []draft) ([]cipher.AEAD, error) {
+// the keys that are missing. broken says whose key is there and cannot be opened.
+func (p *people) of(ctx context.Context, k *derived, drafts []draft) (aeads []cipher.AEAD, broken []bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	owners := make([][]byte, len(drafts))
@@ -57,7 +60,7 @@ func (p *people) of(ctx context.Context, k *derived, drafts []draft) ([]cipher.A
 	}
 	missing, err := p.look(ctx, owners)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(missing) > 0 {
 		keys := make([]WrappedKey, len(missing))
@@ -68,24 +71,25 @@ func (p *people) of(ctx context.Context, k *derived, drafts []draft) ([]cipher.A
 			delete(p.known, string(o))
 		}
 		if err := p.sink.AddAuditKeys(ctx, keys); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		// Another node may have been first: what counts is what is there.
 		still, err := p.look(ctx, missing)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(still) > 0 { // erased at this moment: they are made again
-			return nil, errors.New("keys that were added are not there")
+			return nil, nil, errors.New("keys that were added are not there")
 		}
 	}
-	aeads := make([]cipher.AEAD, len(drafts))
+	aeads, broken = make([]cipher.AEAD, len(drafts)), make([]bool, len(drafts))
 	for i, o := range owners {
 		if o != nil {
-			aeads[i] = p.known[string(o)].aead
+			known := p.known[string(o)]
+			aeads[i], broken[i] = known.aead, known.broken
 		}
 	}
-	return aeads, nil
+	return aeads, broken, nil
 }
 
 // look asks for keys that are not known, and returns the owners that have none.
@@ -102,7 +106,7 @@ func (p *people) look(ctx context.Context, owners [][]byte) (missing [][]byte, e
 		}
 		if known, ok := p.known[string(o)]; !ok || now.Sub(known.asked) > keysLast || now.Before(known.asked) {
 			ask, asked[string(o)] = append(ask, o), true
-		} else if known.aead == nil {
+		} else if known.aead == nil && !known.broken {
 			missing, asked[string(o)] = append(missing, o), true
 		}
 	}
@@ -118,13 +122,14 @@ func (p *people) look(ctx context.Context, owners [][]byte) (missing [][]byte, e
 	}
 	for _, w := range keys {
 		if secret := p.ring.unwrapped(w.Owner, w.Key); secret != nil {
-			p.known[string(w.Owner)] = person{newAEAD(secret), now}
+			p.known[string(w.Owner)] = person{aead: newAEAD(secret), asked: now}
 		} else if asked[string(w.Owner)] {
-			return nil, errors.New("the key of a principal cannot be opened: the key that it is under is missing, or it was altered")
+			p.known[string(w.Owner)] = person{asked: now, broken: true}
+			p.problem(errors.New("audit: the key of a principal cannot be opened, because the key that it is under is missing or it was altered: its entries are kept without what is personal"))
 		}
 	}
 	for _, o := range ask {
-		if p.known[string(o)].aead == nil {
+		if known := p.known[string(o)]; known.aead == nil && !known.broken {
 			missing = append(missing, o)
 		}
 	}

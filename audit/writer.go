@@ -144,13 +144,16 @@ func (l *Log) append(ctx context.Context, drafts []draft) error {
 			return nil // they were these
 		}
 	}
-	persons, err := l.people.of(ctx, l.chain.key, drafts)
+	persons, broken, err := l.people.of(ctx, l.chain.key, drafts)
 	if err != nil {
 		return err
 	}
 	next := *l.chain
 	rows := make([]Row, len(drafts))
 	for i, d := range drafts {
+		if broken[i] {
+			d = d.withoutPerson()
+		}
 		rows[i] = next.next(d, persons[i])
 		next.advance(rows[i])
 	}
