@@ -71,7 +71,8 @@ type Rule string
 // The rules.
 const (
 	ReusedToken       Rule = "reused_token"       // a token past its grace was shown: a copy lay still
-	BrowserChanged    Rule = "browser_changed"    // a session went from one browser or system to another
+	BrowserChanged    Rule = "browser_changed"    // a session went from one browser to another
+	SystemChanged     Rule = "system_changed"     // a session went to another system, with the same browser
 	TwoPlaces         Rule = "two_places"         // a session is used from two networks and two browsers in turn
 	ImpossibleTravel  Rule = "impossible_travel"  // two sign-ins that nobody can have made by travelling
 	GuessingAccount   Rule = "guessing_account"   // many refused sign-ins of one account
@@ -166,15 +167,35 @@ func networkOf(e audit.Entry) string {
 	}
 }
 
-// deviceOf is the browser and the system, or "" if either is not known.
-func (d *Detector) deviceOf(e audit.Entry) string {
-	browser, system := d.describe(e.UserAgent)
-	if browser == "" || system == "" {
-		return ""
+// browserOf is the family of the browser, or the name that a program gives itself; ""
+// if there is none.
+func (d *Detector) browserOf(e audit.Entry) string {
+	browser, _ := d.describe(e.UserAgent)
+	if browser == "" {
+		browser, _, _ = strings.Cut(e.UserAgent, "/")
+		browser = audit.Plain(browser[:min(len(browser), 40)])
 	}
-	return browser + " on " + system
+	return browser
+}
+
+// deviceOf is the browser and the system, or "" if nothing is known.
+func (d *Detector) deviceOf(e audit.Entry) string {
+	browser, system := d.browserOf(e), ""
+	if _, system = d.describe(e.UserAgent); system != "" && browser != "" {
+		return browser + " on " + system
+	}
+	return browser
 }
 
 func number(n int) string { return fmt.Sprint(n) }
 
-func spell(d time.Duration) string { return strings.TrimSuffix(d.Round(time.Second).String(), "0s") }
+// spell writes 10m0s as 10m.
+func spell(d time.Duration) string {
+	text := d.Abs().Round(time.Second).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}

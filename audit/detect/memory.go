@@ -1,54 +1,42 @@
 package detect
 
-import "time"
+import (
+	"container/list"
+	"hash/fnv"
+	"io"
+	"time"
+)
 
 // A memory remembers something of the keys that were heard of last, and forgets the
-// quietest beyond its bound.
+// one that was quiet for longest beyond its bound.
 type memory[K comparable, V any] struct {
-	most int
-	all  map[K]*remembered[V]
+	most  int
+	all   map[K]*list.Element
+	order *list.List // of *remembered, the last that was heard of first
 }
 
-type remembered[V any] struct {
-	last  time.Time
+type remembered[K comparable, V any] struct {
+	key   K
 	value V
 }
 
 func newMemory[K comparable, V any](most int) *memory[K, V] {
-	return &memory[K, V]{most: most, all: map[K]*remembered[V]{}}
+	return &memory[K, V]{most: max(most, 1), all: map[K]*list.Element{}, order: list.New()}
 }
 
 // of returns what is remembered of a key, new if that is nothing.
-func (m *memory[K, V]) of(key K, now time.Time) *V {
-	r := m.all[key]
-	if r == nil {
-		if len(m.all) >= m.most {
-			m.forget()
-		}
-		r = &remembered[V]{last: now}
-		m.all[key] = r
+func (m *memory[K, V]) of(key K) *V {
+	if e := m.all[key]; e != nil {
+		m.order.MoveToFront(e)
+		return &e.Value.(*remembered[K, V]).value
 	}
-	if now.After(r.last) {
-		r.last = now
+	if len(m.all) >= m.most {
+		last := m.order.Back()
+		delete(m.all, m.order.Remove(last).(*remembered[K, V]).key)
 	}
+	r := &remembered[K, V]{key: key}
+	m.all[key] = m.order.PushFront(r)
 	return &r.value
-}
-
-// forget makes room: of a few keys, in the map's order, which is none, the quietest
-// goes. To find the quietest of all would cost a flood nothing and us everything.
-func (m *memory[K, V]) forget() {
-	var quietest K
-	var last time.Time
-	looked := 0
-	for key, r := range m.all {
-		if looked == 0 || r.last.Before(last) {
-			quietest, last = key, r.last
-		}
-		if looked++; looked == 16 {
-			break
-		}
-	}
-	delete(m.all, quietest)
 }
 
 // A tally counts within a window that begins with the first it hears of, and tells
@@ -56,7 +44,7 @@ func (m *memory[K, V]) forget() {
 type tally struct {
 	begun    time.Time
 	count    int
-	distinct map[string]bool
+	distinct map[uint64]struct{} // hashes of names
 	told     bool
 }
 
@@ -72,16 +60,20 @@ func (t *tally) add(now time.Time, window time.Duration, n, most int) bool {
 func (t *tally) addOne(now time.Time, window time.Duration, name string, most int) bool {
 	t.turn(now, window)
 	if t.distinct == nil {
-		t.distinct = map[string]bool{}
+		t.distinct = map[uint64]struct{}{}
 	}
 	if len(t.distinct) < most {
-		t.distinct[name] = true
+		h := fnv.New64a()
+		io.WriteString(h, name)
+		t.distinct[h.Sum64()] = struct{}{}
 	}
 	return t.tell(len(t.distinct) >= most)
 }
 
+// turn begins another window if this one is over; one that begins far ahead is that of
+// a clock which was wrong.
 func (t *tally) turn(now time.Time, window time.Duration) {
-	if t.begun.IsZero() || now.Sub(t.begun) >= window {
+	if t.begun.IsZero() || now.Sub(t.begun).Abs() >= window {
 		*t = tally{begun: now}
 	}
 }

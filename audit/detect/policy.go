@@ -32,7 +32,7 @@ func (a Action) String() string { return actionNames[min(int(a), len(actionNames
 // owner out.
 var permitted = map[Rule]Action{
 	ReusedToken: Revoke, BrowserChanged: Revoke, TwoPlaces: Revoke,
-	ImpossibleTravel: StepUp, NewDevice: StepUp,
+	SystemChanged: StepUp, ImpossibleTravel: StepUp, NewDevice: StepUp,
 	GuessingAccount: Notify, GuessingNetwork: Notify, GuessingWide: Notify,
 	TokenGuessing: Notify, UnknownEverywhere: Notify, ManySessions: Notify, RefusedForms: Notify, UnusualActor: Notify,
 }
@@ -48,10 +48,13 @@ type PolicyOptions struct {
 	Actions map[Rule]Action
 
 	// Enforce carries the actions out. By default a policy is tried: it says what it
-	// would do, and does no more than Record and Notify.
+	// would do, and does no more than Record and Notify. OnStepUp is required then, and
+	// OnRevoke if any action is Revoke.
 	Enforce bool
 
-	// Hooks. One that is nil is not called.
+	// Hooks. One that is nil is not called. OnRecord is told at the end, with what came
+	// of it; a session is revoked once, and asked for a proof once, however many
+	// findings there are about it.
 	OnRecord func(Decision)
 	OnNotify func(context.Context, Decision) error
 	OnStepUp func(context.Context, Decision) error
@@ -67,12 +70,14 @@ type Decision struct {
 	Action  Action
 	DryRun  bool   // it is more than is done
 	Why     string // if it is not the rule's own action
+	Err     error  // of what was done
 }
 
 // A Policy says what to do about findings. It is for one goroutine.
 type Policy struct {
 	o    PolicyOptions
 	weak *memory[satra.ID, weakSeen]
+	done *memory[satra.ID, Action] // the most that was done about a session
 }
 
 type weakSeen struct {
@@ -96,10 +101,13 @@ func NewPolicy(o *PolicyOptions) (*Policy, error) {
 			errs = append(errs, fmt.Errorf("detect: %s may %s at most, and not %s: anybody could bring it about against anybody", rule, most, action))
 		}
 	}
+	if o.Enforce && (o.OnStepUp == nil || o.OnRevoke == nil && slices.Contains(slices.Collect(maps.Values(o.Actions)), Revoke)) {
+		errs = append(errs, errors.New("detect: Enforce without OnStepUp, or without OnRevoke where an action is to revoke: nothing would be done"))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Policy{o: *o, weak: newMemory[satra.ID, weakSeen](10_000)}, nil
+	return &Policy{o: *o, weak: newMemory[satra.ID, weakSeen](10_000), done: newMemory[satra.ID, Action](10_000)}, nil
 }
 
 // Decide says what is to be done, and does nothing.
@@ -113,11 +121,14 @@ func (p *Policy) Decide(f Finding) Decision {
 		d.Action = Notify
 	}
 	if f.Strength == Weak && !f.Session.IsZero() && permitted[f.Rule] >= StepUp {
-		w := p.weak.of(f.Session, f.At)
-		if w.rule != "" && w.rule != f.Rule && f.At.Sub(w.at) <= twoWeak && d.Action < StepUp {
+		w := p.weak.of(f.Session)
+		if w.rule != "" && w.rule != f.Rule && f.At.Sub(w.at).Abs() <= twoWeak && d.Action < StepUp {
 			d.Action, d.Why = StepUp, fmt.Sprintf("together with %s %s before", w.rule, spell(f.At.Sub(w.at)))
 		}
 		*w = weakSeen{f.Rule, f.At}
+	}
+	if f.Session.IsZero() {
+		d.Action = min(d.Action, Notify) // there is nothing to end
 	}
 	d.DryRun = d.Action > Notify && !p.o.Enforce
 	return d
@@ -127,21 +138,29 @@ func (p *Policy) Decide(f Finding) Decision {
 // tried.
 func (p *Policy) Apply(ctx context.Context, f Finding) (Decision, error) {
 	d := p.Decide(f)
-	if p.o.OnRecord != nil {
-		p.o.OnRecord(d)
-	}
 	var errs []error
 	do := func(action Action, hook func(context.Context, Decision) error) {
-		if hook != nil && d.Action >= action && (action <= Notify || !d.DryRun) {
-			if err := hook(ctx, d); err != nil {
-				errs = append(errs, fmt.Errorf("detect: %s after %s: %w", action, f.Rule, err))
+		if err := hook(ctx, d); err != nil {
+			errs = append(errs, fmt.Errorf("detect: %s after %s: %w", action, f.Rule, err))
+		}
+	}
+	if d.Action >= Notify && p.o.OnNotify != nil {
+		do(Notify, p.o.OnNotify)
+	}
+	if d.Action > Notify && !d.DryRun {
+		hook := p.o.OnStepUp
+		if d.Action == Revoke {
+			hook = p.o.OnRevoke
+		}
+		if most := p.done.of(f.Session); *most < d.Action {
+			if do(d.Action, hook); len(errs) == 0 {
+				*most = d.Action // what failed is tried again at the next finding
 			}
 		}
 	}
-	do(Notify, p.o.OnNotify)
-	if d.Action == StepUp {
-		do(StepUp, p.o.OnStepUp)
+	d.Err = errors.Join(errs...)
+	if p.o.OnRecord != nil {
+		p.o.OnRecord(d)
 	}
-	do(Revoke, p.o.OnRevoke)
-	return d, errors.Join(errs...)
+	return d, d.Err
 }

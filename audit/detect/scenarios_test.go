@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -79,8 +81,15 @@ var scenarios = []scenario{
 	{"a copied cookie that lay still", true, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.uses("asha", 1, 2, "203.0.113.7", windows)
-		l.add(time.Minute, satra.EventReusedToken, "asha", 1, "198.51.100.9", windows)
-	}, map[Rule]int{ReusedToken: 1}},
+		for range 3 {
+			l.add(time.Minute, satra.EventReusedToken, "asha", 1, "198.51.100.9", windows)
+		}
+	}, map[Rule]int{ReusedToken: 2}}, // weak at first, strong at the third
+	{"a copied cookie in curl", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Minute, satra.EventReusedToken, "asha", 1, "198.51.100.9", "curl/8.1")
+		l.add(time.Minute, satra.EventExtended, "asha", 1, "198.51.100.9", "evilclient/1.0")
+	}, map[Rule]int{ReusedToken: 1, BrowserChanged: 1}},
 	{"a stolen cookie in another browser", true, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.uses("asha", 1, 1, "203.0.113.7", windows)
@@ -116,8 +125,9 @@ var scenarios = []scenario{
 		l.many(150, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = fmt.Sprint("p", i), addr("198.51.%d.%d", i*250) })
 	}, map[Rule]int{GuessingWide: 1}},
 	{"guessing tokens", true, func(l *life) {
-		l.add(time.Second, satra.EventUnknownToken, "", 0, "2001:db8::1", "").Count = 200
-		l.add(time.Second, satra.EventUnknownToken, "", 0, "2001:db8::2", "").Count = 200 // the same /64
+		l.many(400, satra.EventUnknownToken, func(i int, e *audit.Entry) { // one /64
+			e.Address, e.Session = netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)), satra.ID{byte(i), byte(i >> 8), 1}
+		})
 	}, map[Rule]int{TokenGuessing: 1}},
 	{"filling the store", true, func(l *life) {
 		l.many(1200, satra.EventCreated, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("198.51.100.9") })
@@ -132,6 +142,41 @@ var scenarios = []scenario{
 		})
 	}, map[Rule]int{UnusualActor: 1}},
 
+	{"an administrator ends everybody at once", true, func(l *life) {
+		l.add(time.Second, satra.EventEndedAll, "", 0, "", "").Actor = "operator"
+	}, map[Rule]int{UnusualActor: 1}},
+	{"an administrator erases very many", true, func(l *life) {
+		l.many(25, audit.KindErased, func(i int, e *audit.Entry) { e.Actor = "operator" })
+	}, map[Rule]int{UnusualActor: 1}},
+	{"names that nobody has, from many networks", true, func(l *life) {
+		l.many(150, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = addr("198.51.%d.%d", i*250) })
+	}, map[Rule]int{GuessingWide: 1}},
+
+	{"a page for desktops on a phone", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", phone)
+		l.add(time.Minute, satra.EventExtended, "asha", 1, "198.51.100.8", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15")
+		l.add(time.Minute, satra.EventExtended, "asha", 1, "203.0.113.7", phone)
+	}, map[Rule]int{SystemChanged: 2}},
+	{"a browser that crashed and restored its cookies", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 2, "203.0.113.7", windows)
+		l.add(time.Minute, satra.EventReusedToken, "asha", 1, "203.0.113.7", windows)
+		l.add(time.Second, satra.EventReusedToken, "asha", 1, "203.0.113.7", windows)
+	}, map[Rule]int{ReusedToken: 1}},
+	{"a Monday in a large office", false, func(l *life) {
+		for i := range 500 {
+			l.add(time.Second, satra.EventSignedIn, fmt.Sprint("p", i), 0, "203.0.113.7", windows)
+			if i%20 == 0 {
+				l.add(time.Millisecond, satra.EventSignInRefused, fmt.Sprint("p", i), 0, "203.0.113.7", windows).Count = 2
+			}
+		}
+	}, nil},
+	{"a page that polls after the store was cleared", false, func(l *life) {
+		l.many(900, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address, e.Session = netip.MustParseAddr("203.0.113.7"), satra.ID{7} })
+	}, nil},
+	{"sign-ins beyond the limit of sessions", false, func(l *life) {
+		l.many(30, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Error = "asha", "too many sessions" })
+	}, nil},
 	{"a commuter", false, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", phone)
 		for i := range 20 {
@@ -221,7 +266,8 @@ func (s scenario) run(t *testing.T, p *Policy) *Summary {
 // honest life, whatever the policy does at most.
 func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
-		p, err := NewPolicy(&PolicyOptions{Actions: Rules(), Enforce: true}) // the most that may be done
+		nothing := func(context.Context, Decision) error { return nil }
+		p, err := NewPolicy(&PolicyOptions{Actions: Rules(), Enforce: true, OnStepUp: nothing, OnRevoke: nothing}) // the most that may be done
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,8 +275,10 @@ func TestScenarios(t *testing.T) {
 		if !maps.Equal(got.Rules, s.want) && len(got.Rules)+len(s.want) > 0 {
 			t.Errorf("%s: got %v, want %v", s.name, got.Rules, s.want)
 		}
-		if !s.attack && got.Actions[Revoke] > 0 {
-			t.Errorf("%s: an honest person is signed out: %v", s.name, got.Decisions)
+		for _, d := range got.Decisions {
+			if !s.attack && d.Action == Revoke && d.Finding.Strength == Strong {
+				t.Errorf("%s: an honest person is signed out: %+v", s.name, d)
+			}
 		}
 	}
 }
@@ -242,10 +290,12 @@ func TestThresholds(t *testing.T) {
 		kind satra.Kind
 		set  func(i int, e *audit.Entry)
 	}{
-		GuessingAccount:   {guessAccount, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = "asha" }},
-		GuessingNetwork:   {guessNetwork, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
-		GuessingWide:      {guessAnywhere, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = fmt.Sprint(i) }},
-		TokenGuessing:     {unknownTokens, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
+		GuessingAccount: {guessAccount, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = "asha" }},
+		GuessingNetwork: {guessNetwork, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
+		GuessingWide:    {guessAnywhere, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal = fmt.Sprint(i) }},
+		TokenGuessing: {unknownTokens, satra.EventUnknownToken, func(i int, e *audit.Entry) {
+			e.Address, e.Session = netip.MustParseAddr("192.0.2.1"), satra.ID{byte(i), byte(i >> 8), 1}
+		}},
 		UnknownEverywhere: {unknownFrom, satra.EventUnknownToken, func(i int, e *audit.Entry) { e.Address = addr("198.51.%d.%d", i) }},
 		ManySessions:      {manySessions, satra.EventCreated, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("192.0.2.1") }},
 		RefusedForms:      {refusedForms, satra.EventCSRFRejected, func(i int, e *audit.Entry) { e.Session = satra.ID{1} }},
@@ -311,7 +361,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	m := newMemory[int, tally](100)
 	at := time.Date(2027, 1, 5, 4, 0, 0, 0, time.UTC)
 	for i := range 1_000_000 {
-		m.of(i, at.Add(time.Duration(i))).add(at, time.Minute, 1, 10)
+		m.of(i).add(at, time.Minute, 1, 10)
 	}
 	if len(m.all) > 100 {
 		t.Errorf("%d are remembered, want at most 100", len(m.all))
@@ -339,7 +389,7 @@ func TestTheTable(t *testing.T) {
 				alarms = append(alarms, s.name)
 			}
 		}
-		if len(hits) == 0 && rule != UnknownEverywhere {
+		if len(hits)+len(alarms) == 0 {
 			t.Errorf("%s: no scenario shows it", rule)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", rule, orDash(hits), orDash(alarms), rules[rule])
@@ -369,4 +419,47 @@ func orDash(names []string) string {
 		return "–"
 	}
 	return strings.Join(names, "; ")
+}
+
+// TestAPolicyActsOnceAndRecordsWhatCameOfIt holds the hooks.
+func TestAPolicyActsOnceAndRecordsWhatCameOfIt(t *testing.T) {
+	var revoked int
+	var records []Decision
+	failing := errors.New("the store is down")
+	o := &PolicyOptions{
+		Actions: map[Rule]Action{BrowserChanged: Revoke}, Enforce: true,
+		OnStepUp: func(context.Context, Decision) error { return nil },
+		OnRevoke: func(context.Context, Decision) error { revoked++; return failing },
+		OnRecord: func(d Decision) { records = append(records, d) },
+	}
+	p := must(NewPolicy(o))
+	f := Finding{Rule: BrowserChanged, Strength: Strong, Session: satra.ID{1}}
+	if _, err := p.Apply(t.Context(), f); !errors.Is(err, failing) || !errors.Is(records[0].Err, failing) {
+		t.Errorf("got %v, recorded %+v", err, records)
+	}
+	failing = nil
+	for range 3 {
+		if _, err := p.Apply(t.Context(), f); err != nil {
+			t.Error(err)
+		}
+	}
+	if revoked != 2 || len(records) != 4 {
+		t.Errorf("revoked %d times, want once more after the failure; %d records", revoked, len(records))
+	}
+	f.Session = satra.ID{}
+	if d, err := p.Apply(t.Context(), f); err != nil || d.Action != Notify || revoked != 2 {
+		t.Errorf("without a session: got %+v, %v", d, err)
+	}
+	o.OnRevoke = nil
+	if _, err := NewPolicy(o); err == nil {
+		t.Error("a policy that revokes without the means is taken")
+	}
+}
+
+func TestSpell(t *testing.T) {
+	for d, want := range map[time.Duration]string{10 * time.Minute: "10m", 30 * time.Second: "30s", 150 * time.Second: "2m30s", 0: "0s", time.Hour: "1h", -time.Minute: "1m"} {
+		if got := spell(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
 }

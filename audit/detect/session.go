@@ -14,31 +14,51 @@ const turnsWithin = 10 * time.Minute
 
 // A use is the last that was seen of a session.
 type use struct {
-	device, network string
-	before          *place // the other place it was used from, if it was
-	at              time.Time
-	told            time.Time // when it was found in two places
+	browser, device, network string
+	before                   *place // the other place it was used from, if it was
+	at                       time.Time
+	told                     time.Time // when it was found in two places
 }
 
 type place struct {
-	device, network string
-	at              time.Time
+	browser, device, network string
+	at                       time.Time
 }
 
 // sessionRules look at what happens within one session. Whoever trips them holds its
 // secret, or a former one.
 func (d *Detector) sessionRules(keys int) []func(audit.Entry, *found) {
-	uses := newMemory[satra.ID, use](keys)
+	uses, reused := newMemory[satra.ID, use](keys), newMemory[satra.ID, tally](keys)
 	return []func(audit.Entry, *found){
-		func(e audit.Entry, f *found) {
-			if e.Kind == satra.EventReusedToken {
-				f.add(ReusedToken, Strong, ofSession|ofPrincipal|ofNetwork,
-					fmt.Sprintf("A token that had been replaced was shown again, %s time(s), from %s.", number(max(e.Count, 1)), orUnknown(networkOf(e))),
-					Fact{"session", e.Session.String()}, Fact{"network", networkOf(e)}, Fact{"device", d.deviceOf(e)}, Fact{"times", number(max(e.Count, 1))})
-			}
-		},
 		func(e audit.Entry, f *found) { d.moved(uses, e, f) },
+		func(e audit.Entry, f *found) { d.reused(uses, reused, e, f) },
 	}
+}
+
+// reusedOften is how many times a token past its grace means a copy: a browser that has
+// crashed and restored an older cookie shows it once or twice.
+const reusedOften = 3
+
+// reused finds a token that was shown after it had been replaced.
+func (d *Detector) reused(uses *memory[satra.ID, use], shown *memory[satra.ID, tally], e audit.Entry, f *found) {
+	if e.Kind != satra.EventReusedToken || e.Session.IsZero() {
+		return
+	}
+	t, u := shown.of(e.Session), uses.of(e.Session)
+	browser := d.browserOf(e)
+	elsewhere := u.browser != "" && browser != "" && browser != u.browser
+	before := t.count
+	often := t.add(e.At, turnsWithin, max(e.Count, 1), reusedOften)
+	strength := Weak
+	switch {
+	case elsewhere && !t.told, often:
+		strength, t.told = Strong, true
+	case t.told || before > 0 && t.count > max(e.Count, 1): // it is known
+		return
+	}
+	f.add(ReusedToken, strength, ofSession|ofPrincipal|ofNetwork,
+		fmt.Sprintf("A token that had been replaced was shown again, %d time(s), by %s from %s.", t.count, orUnknown(d.deviceOf(e), "an unknown program"), orUnknown(networkOf(e), unknownNetwork)),
+		Fact{"session", e.Session.String()}, Fact{"network", networkOf(e)}, Fact{"device", d.deviceOf(e)}, Fact{"times", number(t.count)})
 }
 
 // showsUse tells the kinds that only who holds the session's present secret causes.
@@ -59,36 +79,40 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 	if e.Session.IsZero() || !showsUse(e) {
 		return
 	}
-	device, network := d.deviceOf(e), networkOf(e)
-	u := uses.of(e.Session, e.At)
+	browser, device, network := d.browserOf(e), d.deviceOf(e), networkOf(e)
+	u := uses.of(e.Session)
 	if e.Kind == satra.EventSignedIn { // a fresh proof: whoever gave it may be anywhere
-		*u = use{device: device, network: network, at: e.At}
+		*u = use{browser: browser, device: device, network: network, at: e.At}
 		return
 	}
-	if device != "" && u.device != "" && device != u.device {
+	if browser != "" && u.browser != "" && device != u.device {
 		b := u.before
-		switch inTurn := b != nil && b.device == device && b.network == network && u.network != network && e.At.Sub(b.at) <= turnsWithin; {
-		case !u.told.IsZero() && e.At.Sub(u.told) <= turnsWithin: // it is known
+		inTurn := b != nil && b.browser == browser && u.browser != browser && b.network == network && u.network != network && e.At.Sub(b.at) <= turnsWithin
+		facts := []Fact{{"session", e.Session.String()}, {"before", u.device}, {"now", device}, {"network", network}}
+		switch {
+		case !u.told.IsZero() && e.At.Sub(u.told).Abs() <= turnsWithin: // it is known
 		case inTurn:
 			u.told = e.At
 			f.add(TwoPlaces, Strong, ofSession|ofPrincipal, fmt.Sprintf("One session is used in turn by %s from %s and by %s from %s, within %s.",
-				u.device, u.network, device, network, spell(e.At.Sub(b.at))),
-				Fact{"session", e.Session.String()}, Fact{"one", u.device + ", " + u.network}, Fact{"other", device + ", " + network})
-		default:
-			f.add(BrowserChanged, Strong, ofSession|ofPrincipal, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network)),
-				Fact{"session", e.Session.String()}, Fact{"before", u.device}, Fact{"now", device}, Fact{"network", network})
+				u.device, u.network, device, network, spell(e.At.Sub(b.at))), facts...)
+		case browser != u.browser:
+			f.add(BrowserChanged, Strong, ofSession|ofPrincipal, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
+		default: // a phone that asks for the page of a desktop says that it is one
+			f.add(SystemChanged, Weak, ofSession|ofPrincipal, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
 		}
-		u.before = &place{u.device, u.network, u.at}
+		u.before = &place{u.browser, u.device, u.network, u.at}
 	}
-	if device != "" {
-		u.device = device
+	if browser != "" {
+		u.browser, u.device = browser, device
 	}
 	u.network, u.at = network, e.At
 }
 
-func orUnknown(s string) string {
+const unknownNetwork = "an unknown network"
+
+func orUnknown(s, unknown string) string {
 	if s == "" {
-		return "an unknown network"
+		return unknown
 	}
 	return s
 }

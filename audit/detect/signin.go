@@ -43,46 +43,74 @@ type seenAt struct {
 // signInRules look at sign-ins and refused ones. The guessing rules can be tripped by
 // anybody against anybody.
 func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float64, bool)) []func(audit.Entry, *found) {
-	byAccount, byNetwork := newMemory[string, tally](keys), newMemory[string, tally](keys)
-	accountsOf, people := newMemory[string, tally](keys), newMemory[string, person](keys)
-	var anywhere tally
+	byAccount, byNetwork := newMemory[string, tally](keys), newMemory[string, wide](keys)
+	people := newMemory[string, person](keys)
+	var anywhere wide
 	return []func(audit.Entry, *found){
 		func(e audit.Entry, f *found) {
-			if e.Kind != satra.EventSignInRefused {
+			network := networkOf(e)
+			switch {
+			case e.Kind == satra.EventSignedIn:
+				anywhere.succeeded(e.At)
+				if network != "" {
+					byNetwork.of(network).succeeded(e.At)
+				}
+				return
+			case e.Kind != satra.EventSignInRefused || e.Error != "": // by a limit or an epoch, after a right proof
 				return
 			}
-			n, network := max(e.Count, 1), networkOf(e)
+			n := max(e.Count, 1)
 			if e.Principal != "" {
-				if t := byAccount.of(e.Principal, e.At); t.add(e.At, guessWindow, n, guessAccount) {
+				if t := byAccount.of(e.Principal); t.add(e.At, guessWindow, n, guessAccount) {
 					f.add(GuessingAccount, Weak, ofPrincipal, fmt.Sprintf("%d sign-ins of one account were refused within %s.", t.count, spell(guessWindow)),
 						Fact{"refused", number(t.count)}, Fact{"last network", network})
 				}
-				if t := &anywhere; t.addOne(e.At, guessWindow, e.Principal, guessAnywhere) {
-					f.add(GuessingWide, Weak, 0, fmt.Sprintf("Sign-ins of %d accounts or more were refused within %s, from anywhere.", guessAnywhere, spell(guessWindow)),
-						Fact{"accounts", number(guessAnywhere)})
-				}
+			}
+			if anywhere.refused(e, guessAnywhere) {
+				f.add(GuessingWide, Weak, 0, fmt.Sprintf("Sign-ins of %d accounts or more, or from as many networks, were refused within %s.", guessAnywhere, spell(guessWindow)),
+					Fact{"at least", number(guessAnywhere)})
 			}
 			if network == "" {
 				return
 			}
-			if t := byNetwork.of(network, e.At); t.add(e.At, guessWindow, n, guessNetwork) {
-				f.add(GuessingNetwork, Weak, ofNetwork, fmt.Sprintf("%d sign-ins from %s were refused within %s.", t.count, network, spell(guessWindow)),
-					Fact{"refused", number(t.count)}, Fact{"network", network})
+			w := byNetwork.of(network)
+			if w.tries.add(e.At, guessWindow, n, guessNetwork) && !w.mostlySucceeds(w.tries.count) {
+				f.add(GuessingNetwork, Weak, ofNetwork, fmt.Sprintf("%d sign-ins from %s were refused within %s.", w.tries.count, network, spell(guessWindow)),
+					Fact{"refused", number(w.tries.count)}, Fact{"network", network})
 			}
-			if t := accountsOf.of(network, e.At); e.Principal != "" && t.addOne(e.At, guessWindow, e.Principal, guessAccounts) {
+			if e.Principal != "" && w.refused(e, guessAccounts) {
 				f.add(GuessingWide, Weak, ofNetwork, fmt.Sprintf("Sign-ins of %d accounts or more from %s were refused within %s.", guessAccounts, network, spell(guessWindow)),
-					Fact{"accounts", number(guessAccounts)}, Fact{"network", network})
+					Fact{"at least", number(guessAccounts)}, Fact{"network", network})
 			}
 		},
 		func(e audit.Entry, f *found) {
 			if e.Kind == satra.EventSignedIn && e.Principal != "" {
-				p := people.of(e.Principal, e.At)
+				p := people.of(e.Principal)
 				d.device(p, e, f)
 				travelled(p, locate, e, f)
 			}
 		},
 	}
 }
+
+// A wide is what was tried from somewhere: how often, for whom, and with what success.
+// Where many people are, many mistype; where somebody guesses, hardly anybody gets in.
+type wide struct {
+	tries, accounts, good tally
+}
+
+func (w *wide) succeeded(at time.Time) { w.good.add(at, guessWindow, 1, 1<<30) }
+
+// refused counts a refusal by its account, or where there is none by its network.
+func (w *wide) refused(e audit.Entry, most int) bool {
+	name := "account " + e.Principal
+	if e.Principal == "" {
+		name = "network " + networkOf(e)
+	}
+	return w.accounts.addOne(e.At, guessWindow, name, most) && !w.mostlySucceeds(most)
+}
+
+func (w *wide) mostlySucceeds(refused int) bool { return w.good.count > 2*refused }
 
 // device finds a sign-in with a browser and system that the principal was not seen
 // with. The very first is no finding.
@@ -92,7 +120,7 @@ func (d *Detector) device(p *person, e audit.Entry, f *found) {
 		return
 	}
 	if len(p.devices) > 0 {
-		f.add(NewDevice, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("A sign-in with %s, which this account was not seen with before, from %s.", device, orUnknown(networkOf(e))),
+		f.add(NewDevice, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("A sign-in with %s, which this account was not seen with before, from %s.", device, orUnknown(networkOf(e), unknownNetwork)),
 			Fact{"device", device}, Fact{"network", networkOf(e)}, Fact{"known", number(len(p.devices))})
 	}
 	if p.devices = append(p.devices, device); len(p.devices) > maxDevices {
@@ -117,7 +145,9 @@ func travelled(p *person, locate func(netip.Addr) (float64, float64, bool), e au
 				Fact{"km", fmt.Sprintf("%.0f", far)}, Fact{"from", last.network}, Fact{"to", here.network}, Fact{"between", spell(here.at.Sub(last.at))})
 		}
 	}
-	p.last = here
+	if p.last == nil || here.at.After(p.last.at) {
+		p.last = here
+	}
 }
 
 // distance is that on a sphere (haversine), in kilometres.

@@ -154,7 +154,7 @@ func (w *Webhook) run(ctx context.Context) {
 func (w *Webhook) deliver(ctx context.Context, body []byte) (err error) {
 	for n := range w.o.Attempts {
 		if n > 0 {
-			pause := min(time.Second<<n, time.Minute)
+			pause := min(time.Second<<min(n, 6), time.Minute)
 			timer := time.NewTimer(pause/2 + rand.N(pause/2))
 			select {
 			case <-timer.C:

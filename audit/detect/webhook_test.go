@@ -63,7 +63,7 @@ var told = Decision{Finding: Finding{Rule: NewDevice, Strength: Weak, Text: "A s
 func TestAMessageIsRepeatedUntilItIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &receiver{codes: []int{0, 500, 429, 503}}
-		w := hook(t, r, WebhookOptions{Problem: func(err error) { t.Errorf("given up: %v", err) }})
+		w := hook(t, r, WebhookOptions{Attempts: 100, Problem: func(err error) { t.Errorf("given up: %v", err) }})
 		if err := w.Notify(t.Context(), told); err != nil {
 			t.Fatal(err)
 		}
@@ -175,4 +175,18 @@ func TestAWebhookThatIsNone(t *testing.T) {
 		}
 		w.Close(t.Context())
 	}
+}
+
+// TestPausesDoNotOverflow lets a receiver be down for a long time.
+func TestPausesDoNotOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{codes: make([]int, 80)}
+		w := hook(t, r, WebhookOptions{Attempts: 100})
+		if err := w.Notify(t.Context(), told); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(context.Background()); err != nil || len(r.took) != 1 {
+			t.Errorf("got %v and %d taken", err, len(r.took))
+		}
+	})
 }
