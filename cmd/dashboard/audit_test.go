@@ -40,7 +40,7 @@ func logOf(t *testing.T, data string) []audit.Entry {
 	if err != nil || len(report.Findings) > 0 {
 		t.Errorf("the log does not verify: %v, %v", report.Findings, err)
 	}
-	entries, err := r.Entries(t.Context(), audit.Filter{Oldest: true})
+	entries, err := r.Entries(t.Context(), audit.Filter{Oldest: true, Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
