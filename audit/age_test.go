@@ -231,3 +231,51 @@ func (c *cutting) AuditChain(ctx context.Context, writer string, after int64, li
 	}
 	return c.Memory.AuditChain(ctx, writer, after, limit)
 }
+
+// slow is a sink that takes its time.
+type slow struct{ *Memory }
+
+func (s *slow) AppendAudit(ctx context.Context, rows []Row) (bool, error) {
+	time.Sleep(2 * time.Millisecond)
+	return s.Memory.AppendAudit(ctx, rows)
+}
+
+// TestHeadsAreNotedUnderLoad keeps entries coming faster than the sink takes them.
+func TestHeadsAreNotedUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &points{}
+		l := openLog(t, &slow{NewMemory(0)}, newTestRing(t, 1), Options{HeadsEvery: time.Second, Checkpoints: k})
+		for range 6000 {
+			l.Observe(t.Context(), event(satra.EventEnded, "asha"))
+			time.Sleep(time.Millisecond)
+		}
+		k.mu.Lock()
+		n := len(k.all)
+		k.mu.Unlock()
+		if n < 4 {
+			t.Errorf("got %d checkpoints in six seconds, want one a second", n)
+		}
+		closeLog(t, l)
+	})
+}
+
+// TestRefusalsAreCountedByTheLogsClock has a store whose clock is ahead, and one that
+// lags.
+func TestRefusalsAreCountedByTheLogsClock(t *testing.T) {
+	for _, skew := range []time.Duration{50 * time.Millisecond, -time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := NewMemory(0)
+			l := openLog(t, sink, newTestRing(t, 1), Options{})
+			for range 1000 {
+				e := event(satra.EventUnknownToken, "")
+				e.At = time.Now().Add(skew)
+				l.Observe(t.Context(), e)
+				time.Sleep(time.Millisecond)
+			}
+			closeLog(t, l)
+			if n := len(sink.rows); n > 4 {
+				t.Errorf("with a store %v ahead: %d entries of a thousand refusals within a second", skew, n)
+			}
+		})
+	}
+}

@@ -165,7 +165,9 @@ func (r *Ring) entry(row Row, person cipher.AEAD) Entry {
 		e.Session = id
 	}
 	b, k, doubt := r.genuine(row)
-	e.Doubt = doubt
+	if e.Doubt = doubt; doubt != "" && (e.At.Year() < 1970 || e.At.Year() > 9999) {
+		e.At = time.Time{} // which has a form in JSON
+	}
 	if b == nil {
 		return e
 	}

@@ -75,6 +75,7 @@ type Log struct {
 	pending *pending
 	noted   map[string]int64 // how far the other chains were when that was noted
 	moved   bool             // this chain has entries since then that are not about chains
+	headsAt time.Time        // when that was noted
 	told    int64            // the Seq of this chain that checkpoints know
 	failing bool
 
@@ -102,6 +103,7 @@ func Open(ctx context.Context, sink Sink, o *Options) (*Log, error) {
 		return nil, fmt.Errorf("audit: a chain cannot be begun: %w", err)
 	}
 	l.note(heads)
+	l.headsAt = l.o.Now()
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	go l.run(run)
@@ -157,7 +159,14 @@ func (l *Log) Observe(ctx context.Context, e satra.Event) {
 	if e.Actor == e.Principal {
 		entry.Actor = ""
 	}
-	l.queue.put(item{draft: draft{entry: entry.bounded()}}, l.o.Now())
+	l.keep(item{draft: draft{entry: entry.bounded()}})
+}
+
+// keep puts an entry into the queue that nobody waits for.
+func (l *Log) keep(it item) {
+	if err := l.queue.put(it, l.o.Now()); err != nil {
+		l.o.Problem(fmt.Errorf("audit: %s of the session %s is not written: %w", it.draft.entry.Kind, it.draft.entry.Session, err))
+	}
 }
 
 // intentPatience is how long an end waits for its intent to be written. It needs
@@ -212,7 +221,7 @@ func (l *Log) Note(e Entry) {
 	if e.At.IsZero() {
 		e.At = l.o.Now()
 	}
-	l.queue.put(item{draft: draft{entry: e.bounded()}, late: true}, l.o.Now())
+	l.keep(item{draft: draft{entry: e.bounded()}, late: true})
 }
 
 func (l *Log) record(ctx context.Context, d draft) error {

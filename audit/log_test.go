@@ -321,7 +321,6 @@ func TestWhatComesOfTheLastEntriesIsWritten(t *testing.T) {
 		if got := kinds(t, l.Reader, Filter{}); got != "unknown_token finding" {
 			t.Errorf("got %q", got)
 		}
-		l.Note(Entry{Kind: "late"})
 		wantVerified(t, l.Reader, nil)
 	})
 }

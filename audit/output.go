@@ -69,8 +69,12 @@ func (c *CSV) Write(e Entry) error {
 // defused is a field that no spreadsheet computes, and that is one line.
 func defused(s string) string {
 	s = Plain(s)
-	if s != "" && strings.ContainsRune("=+-@|%", rune(s[0])) {
-		return "'" + s
+	// The wide forms of the signs are taken for them; a part behind a semicolon is a
+	// field of its own where that is the sign between fields.
+	for part := range strings.SplitSeq(s, ";") {
+		if strings.IndexAny(strings.TrimLeft(part, " \"'"), "=+-@|%＝＋－＠") == 0 {
+			return "'" + strings.ReplaceAll(s, ";", ",")
+		}
 	}
 	return s
 }
@@ -130,7 +134,7 @@ func SlogCopy(to *slog.Logger) func(Entry) {
 // String is the entry as a line for people, that nothing in it can break or forge.
 func (e Entry) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s", e.At.UTC().Format("2006-01-02 15:04:05"), e.Kind)
+	fmt.Fprintf(&b, "%s  %s", e.At.UTC().Format("2006-01-02 15:04:05"), Plain(string(e.Kind)))
 	add := func(what, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "  %s%s", what, Plain(value))

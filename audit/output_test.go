@@ -17,7 +17,7 @@ import (
 
 // nasty are texts that a client may send as its name, its browser or its path.
 var nasty = []string{
-	"a\nb", "a\r\nfake entry", "\x1b[2J\x1b[31mred", "\x9b31m", "=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "a\",b", "\u202egnp.exe", "\u2028", "\xff\xfe", "a\x00b", "|x", "%0A",
+	"a\nb", "a\r\nfake entry", "\x1b[2J\x1b[31mred", "\x9b31m", "=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "a\",b", "\u202egnp.exe", "\u2028", "\xff\xfe", "a\x00b", "|x", "%0A", "＝1+1", "Mozilla/5.0 (X11;=HYPERLINK(1))", "x; @SUM(A1)",
 }
 
 // TestNothingForgesALine prints entries with nasty texts in every field.
@@ -27,6 +27,7 @@ func TestNothingForgesALine(t *testing.T) {
 			At: noon, Kind: satra.Kind(s), Principal: s, Actor: s, Reason: satra.Reason(s), Address: netip.MustParseAddr("192.0.2.1"), UserAgent: s,
 			Method: s, Path: s, Request: s, Detail: s, Error: s, Outcome: Outcome(s),
 		}.bounded()
+		e.Kind = satra.Kind(s) // as somebody may have written it into the database
 		line := e.String()
 		for _, r := range line {
 			if !printable(r) {
@@ -53,7 +54,7 @@ func TestNothingForgesALine(t *testing.T) {
 			t.Fatalf("%q: got %q, %v", s, rows, err)
 		}
 		for _, field := range rows[1] {
-			if field != "" && strings.ContainsAny(field[:1], "=+-@\t\r|%") || strings.ContainsAny(field, "\r\n\x1b") {
+			if field != "" && strings.ContainsAny(field[:1], "=+-@\t\r|%＝") && !strings.HasPrefix(field, "'") || strings.Contains(field, ";=") || strings.Contains(field, "; @") || strings.ContainsAny(field, "\r\n\x1b") {
 				t.Errorf("%q: a spreadsheet takes %q for a formula, or for lines", s, field)
 			}
 		}

@@ -27,10 +27,17 @@ type queue struct {
 
 	mu      sync.Mutex
 	items   []item
-	counted map[countedKey]*Entry // refusals that are counted together
+	counted map[countedKey]*refusals
 	dropped map[satra.Kind]int
 	closed  bool // what comes now is too late, unless it comes of what is being written
 	ended   bool // nobody writes any more
+}
+
+// refusals are counted together as one entry. They wait by this log's own clock: that
+// of the entries is the store's.
+type refusals struct {
+	entry Entry
+	heard time.Time // the first of them
 }
 
 // maxCounted bounds the networks whose refusals are counted at once.
@@ -47,7 +54,7 @@ type countedKey struct {
 func newQueue(most int, window time.Duration) *queue {
 	return &queue{
 		most: most, window: window, wake: make(chan struct{}, 1),
-		counted: map[countedKey]*Entry{}, dropped: map[satra.Kind]int{},
+		counted: map[countedKey]*refusals{}, dropped: map[satra.Kind]int{},
 	}
 }
 
@@ -89,7 +96,7 @@ func (q *queue) put(it item, now time.Time) error {
 	case it.written != nil || class == kept:
 		q.items = append(q.items, it)
 	case class == counted:
-		if !q.count(it.draft.entry) {
+		if !q.count(it.draft.entry, now) {
 			return nil // the first of them has woken the writer
 		}
 	case !full:
@@ -111,17 +118,17 @@ func isNeeded(e Entry) bool {
 }
 
 // count adds a refusal to those of its kind, and reports whether it is the first.
-func (q *queue) count(e Entry) bool {
+func (q *queue) count(e Entry, now time.Time) bool {
 	key := countedKey{e.Kind, network(e.Address), e.Session, e.Principal}
 	if first := q.counted[key]; first != nil {
-		first.Count++
+		first.entry.Count++
 		return false
 	}
 	if len(q.counted) >= maxCounted {
 		q.dropped[e.Kind]++
 		return true
 	}
-	q.counted[key] = &e
+	q.counted[key] = &refusals{e, now}
 	return true
 }
 
@@ -160,11 +167,11 @@ func (q *queue) take(n int, now time.Time) (batch []item, again time.Time, over 
 // ripen moves refusals whose window is over into the queue.
 func (q *queue) ripen(now time.Time) (again time.Time) {
 	var ripe []Entry
-	for key, e := range q.counted {
-		due := e.At.Add(q.window)
+	for key, r := range q.counted {
+		due := r.heard.Add(q.window)
 		switch {
-		case q.closed || !now.Before(due) || e.At.After(now):
-			ripe = append(ripe, *e)
+		case q.closed || !now.Before(due):
+			ripe = append(ripe, r.entry)
 			delete(q.counted, key)
 		case again.IsZero() || due.Before(again):
 			again = due
@@ -172,7 +179,7 @@ func (q *queue) ripen(now time.Time) (again time.Time) {
 	}
 	slices.SortFunc(ripe, func(a, b Entry) int { return a.At.Compare(b.At) })
 	for _, e := range ripe {
-		if len(q.items) < q.most || q.closed {
+		if len(q.items) < q.most/2 || q.closed { // the rest is for what must not be missing
 			q.items = append(q.items, item{draft: draft{entry: e}})
 		} else {
 			q.dropped[e.Kind] += e.Count

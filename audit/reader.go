@@ -153,7 +153,8 @@ var errNothing = errors.New("audit: no principal is given")
 // of its entries any more: names, addresses, browsers, paths and details. The log
 // stays verifiable, and still tells what happened when, to which session. Entries
 // that come later have a new key; another node may seal some of the next minute with
-// the old one, and they are erased as well. Who else has a copy of the sink and the
+// the old one, and they are erased as well. Entries about others in which the principal
+// was the actor are theirs, and stay. Who else has a copy of the sink and the
 // keys can read it still.
 //
 // It is an act of actor's: see [Log.Act].
@@ -174,15 +175,13 @@ func (l *Log) Erase(ctx context.Context, principal, actor string) error {
 	})
 }
 
-// owners are all names under which keys of a principal may be.
+// owners are all names under which keys of a principal may be, of whatever time its
+// entries are: retention is another's to say, and may have been longer.
 func (l *Log) owners(principal string) (all [][]byte) {
-	now, since := l.o.Now(), l.o.Now().Add(-l.o.Retention-keyPeriod)
-	if l.o.Retention == satra.Never {
-		since = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
+	since, until := time.Unix(0, 0), l.o.Now().Add(4*keyPeriod)
 	for _, k := range l.ring.keys {
 		index := k.principalIndex(principal)
-		for at := since; !at.After(now.Add(keyPeriod)); at = at.Add(keyPeriod) {
+		for at := since; !at.After(until); at = at.Add(keyPeriod) {
 			all = append(all, owner(index, at))
 		}
 	}

@@ -96,6 +96,9 @@ func (l *Log) drain(ctx context.Context) (again time.Time, over bool, err error)
 			return time.Time{}, false, err
 		}
 		l.moved = true
+		if l.o.Now().Sub(l.headsAt) >= l.o.HeadsEvery { // also if there is always something to write
+			l.report(ctx, "heads", l.noteHeads(ctx))
+		}
 	}
 }
 
@@ -198,6 +201,7 @@ func (l *Log) take(p *pending) {
 // noteHeads writes down where the other chains stand, if they have moved, and tells
 // the checkpoints.
 func (l *Log) noteHeads(ctx context.Context) error {
+	l.headsAt = l.o.Now()
 	heads, err := l.othersHeads(ctx, l.o.Now().Add(-2*l.o.HeadsEvery-headsSafely).UnixMicro())
 	if err != nil {
 		return err

@@ -58,9 +58,11 @@ export function watchLive(manager, { force = false } = {}) {
 
   let turn; // of a tab that can be seen
   const take = async () => {
-    const { signal } = turn = new AbortController();
+    const mine = turn = new AbortController(), { signal } = mine;
     while (!signal.aborted && !manager.done) {
-      await locks.request(name, { signal }, () => listen(signal)).catch(() => {});
+      await locks.request(name, { signal }, () => listen(signal)).catch(() => {
+        mine.abort(); // there are no locks to be had here, or the tab was hidden
+      });
     }
     if (turn?.signal === signal) turn = null;
   };

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/cmd/internal/backend"
 	"github.com/satra-sessions/satra/cmd/internal/progress"
@@ -161,7 +162,10 @@ func auditErase(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.backend.Close()) }()
-	log, err := audit.Open(ctx, l.sink, &audit.Options{Keys: l.ring, Node: "satra-audit-erase"})
+	log, err := audit.Open(ctx, l.sink, &audit.Options{
+		Keys: l.ring, Node: "satra-audit-erase",
+		Retention: satra.Never, // how long the log is kept is for the program to say whose log it is
+	})
 	if err != nil {
 		return err
 	}
@@ -169,7 +173,7 @@ func auditErase(ctx context.Context, c *call) (err error) {
 	if err := log.Erase(ctx, c.args[0], actor); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "What the log told of %s cannot be read any more. Copies of the log and its keys that were made before still tell it.\n", audit.Plain(c.args[0]))
+	fmt.Fprintf(c.stdout, "What the log told of %s cannot be read any more. Copies of the log and its keys that were made before still tell it, and so do entries about others in which they were the actor.\n", audit.Plain(c.args[0]))
 	return nil
 }
 

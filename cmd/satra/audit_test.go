@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,6 +206,33 @@ func TestErasingSomebody(t *testing.T) {
 		t.Errorf("got %s", shown)
 	}
 	expect(t, exitOK, []string{"The log is as it was written."}, k.run("verify", "-heads", filepath.Join(k.dir, "heads.jsonl"))...)
+}
+
+// TestErasingCutsNothing erases somebody in a log that is older than the usual
+// retention, and kept for ever.
+func TestErasingCutsNothing(t *testing.T) {
+	k := newLog(t)
+	ring, err := audit.ReadKeys(filepath.Join(k.dir, "audit-keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlitestore.Open(filepath.Join(k.dir, "audit.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-3 * 365 * 24 * time.Hour)
+	l, err := audit.Open(t.Context(), s, &audit.Options{Keys: ring, Retention: satra.Never, Now: func() time.Time { return long }})
+	if err == nil {
+		err = l.Record(t.Context(), audit.Entry{Kind: "old", Principal: "asha", Detail: "secret"})
+	}
+	if err = errors.Join(err, l.Close(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, exitOK, nil, k.run("erase", "asha", "-actor", "operator")...)
+	shown := expect(t, exitOK, []string{"old", "signed_in"}, k.run("show")...)
+	if strings.Contains(shown, "secret") || strings.Contains(shown, "asha") {
+		t.Errorf("an old entry is still told: %s", shown)
+	}
 }
 
 func TestALogThatIsNotThereIsNotMade(t *testing.T) {
