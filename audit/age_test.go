@@ -279,3 +279,44 @@ func TestRefusalsAreCountedByTheLogsClock(t *testing.T) {
 		})
 	}
 }
+
+// listing has another node begin once the chains were listed.
+type listing struct {
+	*Memory
+	listed func()
+}
+
+func (l *listing) AuditChains(ctx context.Context, after string, limit int) ([]Chain, error) {
+	chains, err := l.Memory.AuditChains(ctx, after, limit)
+	if listed := l.listed; listed != nil {
+		l.listed = nil
+		listed()
+	}
+	return chains, err
+}
+
+// TestANodeThatStartsWhileItIsVerified has a node begin, and cut an old chain, between
+// the list of the chains and their being read.
+func TestANodeThatStartsWhileItIsVerified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, sink := newTestRing(t, 1), NewMemory(0)
+		first := openLog(t, sink, ring, Options{Retention: satra.Never})
+		for range 20 {
+			first.Observe(t.Context(), event(satra.EventEnded, "asha"))
+		}
+		time.Sleep(400 * day)
+		first.Observe(t.Context(), event(satra.EventEnded, "asha"))
+		synctest.Wait()
+		var second *Log
+		during := &listing{Memory: sink, listed: func() {
+			second = openLog(t, sink, ring, Options{})
+			synctest.Wait()
+		}}
+		report := wantVerified(t, NewReader(during, ring), nil)
+		if report.Cut != 1 || report.Chains != 2 {
+			t.Errorf("got %+v, want the first chain cut by the second", report)
+		}
+		closeLog(t, first)
+		closeLog(t, second)
+	})
+}

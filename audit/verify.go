@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -98,26 +99,11 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 		progress = func(int) {}
 	}
 	v := &verification{Reader: r, progress: progress, chains: map[string]*walked{}, heads: map[string]vouched{}, cuts: map[string]mark{}}
-	for after := ""; ; {
-		chains, err := r.sink.AuditChains(ctx, after, chainsAtOne)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range chains {
-			v.chains[c.Writer] = unread()
-			if err := v.walk(ctx, c.Writer); err != nil {
-				return nil, err
-			}
-		}
-		if len(chains) < chainsAtOne {
-			break
-		}
-		after = chains[len(chains)-1].Writer
-	}
-	// What was written since: the cut, for one, of what has gone from a chain while
-	// it was being read.
-	for writer := range v.chains {
-		if err := v.walk(ctx, writer); err != nil {
+	// At least twice: what was written since has to be known, too, the cut, for one, of
+	// what has gone from a chain while it was being read.
+	for again, round := true, 0; (again || round < 2) && round < 5; round++ {
+		var err error
+		if again, err = v.walkAll(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -132,6 +118,28 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 	})
 	progress(v.report.Entries)
 	return &v.report, nil
+}
+
+// walkAll goes on through all chains that there are, and reports whether any is new.
+func (v *verification) walkAll(ctx context.Context) (another bool, err error) {
+	for after := ""; ; {
+		chains, err := v.sink.AuditChains(ctx, after, chainsAtOne)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range chains {
+			if v.chains[c.Writer] == nil {
+				v.chains[c.Writer], another = unread(), true
+			}
+			if err := v.walk(ctx, c.Writer); err != nil {
+				return false, err
+			}
+		}
+		if len(chains) < chainsAtOne {
+			return another, nil
+		}
+		after = chains[len(chains)-1].Writer
+	}
 }
 
 // walk goes on through a chain from where it was left, to its present end.
@@ -262,7 +270,7 @@ func (v *verification) beginnings() {
 
 // ends holds the chains against the heads that were written down.
 func (v *verification) ends(ctx context.Context) error {
-	for writer, head := range v.heads {
+	for writer, head := range maps.Clone(v.heads) { // walking adds to them
 		w := v.chains[writer]
 		if w == nil {
 			w = unread()
