@@ -19,6 +19,9 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 	if err := s.goOn(ctx); err != nil {
 		return 0, err
 	}
+	if err := s.forgetLimits(ctx); err != nil {
+		return 0, err
+	}
 	for removed < limit {
 		some := min(limit-removed, most)
 		gone, seen, err := s.sweepSome(ctx, before, some)
@@ -45,13 +48,24 @@ const forgetting = `delete from {schema}.principals where principal in (
 	select principal from {schema}.principals where not disabled and raised < now() - interval '1 day'
 	order by raised limit $1::int for update skip locked)`
 
+// forgetLimits removes what is over of the limits, which may be many for each session.
+func (s *Store) forgetLimits(ctx context.Context) error {
+	const some, rounds = 1000, 100
+	for range rounds {
+		n, err := s.affected(ctx, "Sweep", forgettingLimits, some)
+		if err != nil || n < some {
+			return err
+		}
+	}
+	return nil
+}
+
 // sweepSome sweeps once, and returns how many records it has removed of how many it
 // has seen.
 func (s *Store) sweepSome(ctx context.Context, before time.Time, limit int) (gone, seen int, err error) {
 	err = s.do(ctx, "Sweep", func(ctx context.Context, conn *pgxpool.Conn) error {
 		b := &batch{}
 		b.Queue(s.in(forgetting), limit)
-		b.Queue(s.in(forgettingLimits), limit)
 		b.Queue(s.in(sweeping), before.UnixMicro(), limit).QueryRow(func(row pgx.Row) error { return row.Scan(&gone, &seen) })
 		return b.send(ctx, conn)
 	})

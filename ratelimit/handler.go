@@ -54,7 +54,8 @@ const crowd = 10
 
 // PerSession bounds the requests of each session, and ten times as high those
 // that come without one from each address. A session that is signed in or begun is
-// thus never kept out by others behind its address. It belongs inside
+// thus never kept out by others behind its address, nor is one that is over kept from
+// being told so. It belongs inside
 // [satra.Manager.Handler], and panics elsewhere, and for a limit that is none, or
 // none ten times as high.
 //
@@ -67,8 +68,11 @@ func (l *Limiter) PerSession(name string, limit Limit) func(http.Handler) http.H
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ok := true
+			var over *satra.EndedError
 			if s, err := satra.From(r.Context()); err == nil {
 				ok = l.pass(w, r, name, s.ID.String(), limit)
+			} else if errors.As(err, &over) { // its owner is to be told why
+				ok = l.pass(w, r, name, over.Session.String(), limit)
 			} else if address := Address(r); address != "" {
 				ok = l.pass(w, r, name+" without a session", address, limit.Times(crowd))
 			}

@@ -128,6 +128,10 @@ func TestTwoNodesShareAccounts(t *testing.T) {
 func TestADatabaseThatCannotBeOpened(t *testing.T) {
 	wantRefusal(t, []string{"-store", "memory", "-database", "postgres://app:hush@127.0.0.1:1/app"}, "database: ", "postgres://app:[redacted]@127.0.0.1:1/app")
 	wantRefusal(t, []string{"-store", "memory", "-database", "sqlite:" + t.TempDir()}, "database: ")
+	forgotten := []string{"-addr", "127.0.0.1:0", "-data-dir", t.TempDir(), "-store", "memory", "-database", "postgres://app:6hush/x"}
+	if err := run(t.Context(), forgotten, nil, io.Discard, io.Discard); err == nil || strings.Contains(err.Error(), "6hush") {
+		t.Errorf("an address without its @: got %v", err)
+	}
 	if err := run(t.Context(), []string{"-data-dir", t.TempDir(), "-add-account="}, nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "without a name") {
 		t.Errorf("an account without a name: got %v", err)
 	}

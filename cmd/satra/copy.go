@@ -81,10 +81,10 @@ func openBoth(ctx context.Context, c *call) (from, to *backend.Store, err error)
 	if _, err := os.Stat(nameFrom.Path); nameFrom.Kind == "sqlite" && err != nil {
 		return nil, nil, fmt.Errorf("FROM: %w", err) // a new file would be made
 	}
-	if from, err = backend.Open(ctx, nameFrom); err != nil {
+	if from, err = backend.OpenPatient(ctx, nameFrom); err != nil {
 		return nil, nil, fmt.Errorf("FROM: %s cannot be opened: %s", nameFrom, oneLine(err))
 	}
-	if to, err = backend.Open(ctx, nameTo); err != nil {
+	if to, err = backend.OpenPatient(ctx, nameTo); err != nil {
 		from.Close()
 		return nil, nil, fmt.Errorf("TO: %s cannot be opened: %s", nameTo, oneLine(err))
 	}

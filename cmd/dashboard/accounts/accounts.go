@@ -37,13 +37,18 @@ var (
 	ErrNone  = errors.New("accounts: there is no such account")
 )
 
+// Check says what Create would refuse, before anything is done: see [Refusals].
+func Check(name, passphrase string) error {
+	return errors.Join(checkName(name), checkPassphrase(passphrase, name))
+}
+
 // Create makes an account. Of several that want the same name at once, one gets
 // it.
 //
 // Errors: a [*Refusal] for a name or a passphrase that is not good enough,
 // [ErrTaken], ctx's, and the database's.
 func (b *Book) Create(ctx context.Context, name, passphrase string) (Account, error) {
-	if err := errors.Join(checkName(name), checkPassphrase(passphrase, name)); err != nil {
+	if err := Check(name, passphrase); err != nil {
 		return Account{}, err
 	}
 	phc, err := b.hash(ctx, passphrase)

@@ -13,8 +13,9 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // A Book holds the accounts. It is safe for concurrent use.
@@ -85,10 +86,11 @@ func connect(database string) (*sql.DB, error) {
 	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		return nil, errors.New("accounts: want sqlite:PATH or postgres://…")
 	}
-	db, err := sql.Open("pgx", database)
+	config, err := pgx.ParseConfig(database)
 	if err != nil {
-		return nil, errors.New("accounts: the database's address cannot be read") // the driver's error holds it
+		return nil, errors.New("accounts: the database's address cannot be read") // the driver's error may hold a password
 	}
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(8)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return db, nil

@@ -53,11 +53,17 @@ func (c Candidate) Known() string {
 	return c.row.ID
 }
 
-// Verify checks the passphrase and returns the account. A hash that was made
+// Verify checks the passphrase and returns the account, both as they are now: a
+// sign-in that has begun since the name was looked up must not be completed with a
+// passphrase that was changed before it began. A hash that was made
 // with other costs than those in force is made anew.
 //
 // Errors: [ErrWrong], ctx's, and the database's.
 func (c Candidate) Verify(ctx context.Context, passphrase string) (Account, error) {
+	c, err := c.book.candidate(ctx, "id", c.row.ID)
+	if err != nil {
+		return Account{}, err
+	}
 	right, stale, err := c.book.verify(ctx, passphrase, c.row.phc)
 	switch {
 	case err != nil:

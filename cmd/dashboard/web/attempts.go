@@ -18,6 +18,10 @@ var (
 	triesOfAccount = ratelimit.PerMinute(5)   // from one address, or from one browser that is known
 	triesOfAddress = ratelimit.PerMinute(100) // for all accounts
 	newAccounts    = ratelimit.Limit{Count: 30, Per: time.Hour}
+
+	// Sessions that begin from one address, a carrier's perhaps: far more than people
+	// open pages, and far fewer than it takes to push theirs out of a store.
+	newSessions = ratelimit.Limit{Count: 3000, Per: 10 * time.Minute}
 )
 
 // hashPatience is how long a sign-in waits for its turn to hash.
@@ -35,6 +39,23 @@ func (s *Site) allow(r *http.Request, name string, candidate accounts.Candidate)
 		return err
 	}
 	return s.take(r, "sign-in", strings.ToLower(name)+" "+address, triesOfAccount)
+}
+
+// begin makes sure that the request has a session, and bounds how many begin from one
+// address.
+func (s *Site) begin(r *http.Request) error {
+	if _, err := satra.From(r.Context()); errors.Is(err, satra.ErrNoSession) {
+		if address := ratelimit.Address(r); address != "" {
+			result, err := s.limiter.Take(r.Context(), "begin", address, newSessions)
+			if err != nil {
+				return err
+			}
+			if !result.Allowed() {
+				return result.Problem()
+			}
+		}
+	}
+	return satra.Start(r.Context())
 }
 
 func (s *Site) take(r *http.Request, name, key string, limit ratelimit.Limit) error {

@@ -35,7 +35,7 @@ type choice struct {
 
 // home shows the first page, and begins a session for whoever has none.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) {
-	err := satra.Start(r.Context())
+	err := s.begin(r)
 	if err == nil {
 		var view homeView
 		if view, err = s.homeView(r); err == nil {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -82,7 +83,12 @@ func (s *Site) setPassphrase(r *http.Request) ([]fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.accounts.SetPassphrase(r.Context(), session.Principal, r.PostForm.Get("passphrase"))
+	if err := s.take(r, "passphrase", session.Principal, triesOfAccount); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), hashPatience)
+	defer cancel()
+	err = s.accounts.SetPassphrase(ctx, session.Principal, r.PostForm.Get("passphrase"))
 	if faults := faultsOf(err); err == nil || faults != nil {
 		return faults, nil
 	}

@@ -52,7 +52,7 @@ func (s *Site) signInPage(w http.ResponseWriter, r *http.Request) {
 
 // accountForm shows a form for somebody who is not signed in.
 func (s *Site) accountForm(w http.ResponseWriter, r *http.Request, status int, page string, v formView) {
-	err := satra.Start(r.Context())
+	err := s.begin(r)
 	if err == nil {
 		v.layoutView, err = s.layout(r, map[string]string{"signin": "Sign in", "signup": "Make an account"}[page])
 	}

@@ -28,22 +28,23 @@ func (s *Site) signUp(w http.ResponseWriter, r *http.Request) error {
 	if !s.signUpOpen {
 		return signUpClosed()
 	}
-	if err := s.take(r, "sign-up", ratelimit.Address(r), newAccounts); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), hashPatience)
 	defer cancel()
 	view := formView{Next: localPath(r.PostForm.Get("next")), Name: strings.TrimSpace(r.PostForm.Get("name"))}
-	view.Faults = twice(r)
+	view.Faults = append(twice(r), faultsOf(accounts.Check(view.Name, r.PostForm.Get("passphrase")))...)
 	var account accounts.Account
-	if view.Faults == nil {
-		var err error
+	if len(view.Faults) == 0 {
+		// Only what makes work counts: a form that is refused keeps nobody out.
+		err := s.take(r, "sign-up", ratelimit.Address(r), newAccounts)
+		if err != nil {
+			return err
+		}
 		account, err = s.accounts.Create(ctx, view.Name, r.PostForm.Get("passphrase"))
 		if view.Faults = faultsOf(err); err != nil && view.Faults == nil {
 			return s.accountsDown(r, err)
 		}
 	}
-	if view.Faults != nil {
+	if len(view.Faults) > 0 {
 		s.accountForm(w, r, http.StatusUnprocessableEntity, "signup", view)
 		return nil
 	}

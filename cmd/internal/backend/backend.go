@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/internal/storename"
@@ -34,7 +35,16 @@ type Store struct {
 func (s *Store) Close() error { return s.close() }
 
 // Open opens the store. Its errors hold no password.
-func Open(ctx context.Context, n storename.Name) (*Store, error) {
+func Open(ctx context.Context, n storename.Name) (*Store, error) { return open(ctx, n, 0) }
+
+// OpenPatient is Open for what nobody waits for at a page: each call may take a
+// minute.
+func OpenPatient(ctx context.Context, n storename.Name) (*Store, error) {
+	return open(ctx, n, time.Minute)
+}
+
+// open gives each call the time, 0 for the store's default.
+func open(ctx context.Context, n storename.Name, timeout time.Duration) (*Store, error) {
 	switch n.Kind {
 	case "memory":
 		return &Store{
@@ -42,25 +52,25 @@ func Open(ctx context.Context, n storename.Name) (*Store, error) {
 			close: func() error { return nil },
 		}, nil
 	case "sqlite":
-		return openSQLite(n)
+		return openSQLite(n, timeout)
 	case "redis":
-		return openRedis(ctx, n)
+		return openRedis(ctx, n, timeout)
 	case "postgres":
-		return openPostgres(ctx, n)
+		return openPostgres(ctx, n, timeout)
 	}
 	return nil, fmt.Errorf("there is no store of the kind %q", n.Kind)
 }
 
-func openSQLite(n storename.Name) (*Store, error) {
-	s, err := sqlitestore.Open(n.Path, &sqlitestore.Options{Shared: n.Shared})
+func openSQLite(n storename.Name, timeout time.Duration) (*Store, error) {
+	s, err := sqlitestore.Open(n.Path, &sqlitestore.Options{Shared: n.Shared, Timeout: timeout})
 	if err != nil {
 		return nil, err
 	}
 	return &Store{Store: s, Summary: n.String() + ", every change on the disk before it is acknowledged", close: s.Close}, nil
 }
 
-func openRedis(ctx context.Context, n storename.Name) (*Store, error) {
-	s, err := redisstore.Open(ctx, n.URL, nil)
+func openRedis(ctx context.Context, n storename.Name, timeout time.Duration) (*Store, error) {
+	s, err := redisstore.Open(ctx, n.URL, &redisstore.Options{Timeout: timeout})
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +83,8 @@ func openRedis(ctx context.Context, n storename.Name) (*Store, error) {
 	return opened, nil
 }
 
-func openPostgres(ctx context.Context, n storename.Name) (*Store, error) {
-	s, err := pgstore.Open(ctx, n.URL, nil)
+func openPostgres(ctx context.Context, n storename.Name, timeout time.Duration) (*Store, error) {
+	s, err := pgstore.Open(ctx, n.URL, &pgstore.Options{Timeout: timeout})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/satra-sessions/satra"
 )
@@ -44,13 +45,14 @@ func (c *copier) verify(ctx context.Context) error {
 func (c *copier) walk(ctx context.Context, doing string, f func(r span, there map[satra.ID]listed) error) error {
 	c.report.Records, c.report.Live = 0, 0
 	var after satra.ID
+	from, to := &reader{s: c.from}, &reader{s: c.to}
 	for {
 		c.o.Progress(doing, share(after), c.copied.Load())
-		r, err := readRange(ctx, c.from, after, satra.ID{})
+		r, err := from.readRange(ctx, after, satra.ID{})
 		if err != nil {
 			return fmt.Errorf("reading the store to copy from: %w", err)
 		}
-		there, err := readWhole(ctx, c.to, after, r.upTo)
+		there, err := to.readWhole(ctx, after, r.upTo)
 		if err != nil {
 			return fmt.Errorf("reading the store to copy to: %w", err)
 		}
@@ -96,19 +98,49 @@ type span struct {
 
 func (s span) last() bool { return s.upTo.IsZero() }
 
+// A reader goes through a store in the order of IDs. A page of what is live, and one of
+// what is over, is used for as long as it reaches: where there is little of one kind,
+// each page of it costs the store a look at all that is left.
+//
+// What has changed since a page was read is seen by the next walk.
+type reader struct {
+	s     satra.Store
+	pages [2]readPage // live, and over
+}
+
+type readPage struct {
+	satra.Page
+	after satra.ID
+	read  bool
+}
+
+func (rd *reader) page(ctx context.Context, i int, at time.Time, after satra.ID) (satra.Page, error) {
+	p := &rd.pages[i]
+	if !p.read || before(after, p.after) || !p.Next.IsZero() && !before(after, p.Next) {
+		page, err := rd.s.List(ctx, satra.Query{At: at, Ended: i == 1, After: after, Limit: 1000})
+		if err != nil {
+			return page, err
+		}
+		*p = readPage{page, after, true}
+	}
+	left := p.Page
+	left.Records = slices.Clone(left.Records)
+	left.Records = slices.DeleteFunc(left.Records, func(r *satra.Record) bool { return !before(after, r.ID) })
+	return left, nil
+}
+
 // readRange reads the records behind an ID, at most up to another (zero: the
 // end), as far as one page of the live ones and one of the others lead. Live ones
 // come first: what ends between the two is then in both.
-func readRange(ctx context.Context, s satra.Store, after, most satra.ID) (span, error) {
-	now, err := s.Now(ctx)
+func (rd *reader) readRange(ctx context.Context, after, most satra.ID) (span, error) {
+	now, err := rd.s.Now(ctx)
 	if err != nil {
 		return span{}, err
 	}
 	r := span{upTo: most}
 	var pages [2]satra.Page
-	for i, over := range []bool{false, true} {
-		q := satra.Query{At: now.UTC().Truncate(satra.Precision), Ended: over, After: after, Limit: 1000}
-		if pages[i], err = s.List(ctx, q); err != nil {
+	for i := range pages {
+		if pages[i], err = rd.page(ctx, i, now.UTC().Truncate(satra.Precision), after); err != nil {
 			return span{}, err
 		}
 		if next := pages[i].Next; !next.IsZero() && (r.last() || before(next, r.upTo)) {
@@ -131,10 +163,10 @@ func readRange(ctx context.Context, s satra.Store, after, most satra.ID) (span, 
 }
 
 // readWhole reads all records of a range.
-func readWhole(ctx context.Context, s satra.Store, after, upTo satra.ID) (map[satra.ID]listed, error) {
+func (rd *reader) readWhole(ctx context.Context, after, upTo satra.ID) (map[satra.ID]listed, error) {
 	all := map[satra.ID]listed{}
 	for {
-		r, err := readRange(ctx, s, after, upTo)
+		r, err := rd.readRange(ctx, after, upTo)
 		if err != nil {
 			return nil, err
 		}
