@@ -193,7 +193,13 @@ func TestSignInsTidyTheirPrincipal(t *testing.T) {
 
 func TestSessionsEndWhenTheServerIsFull(t *testing.T) {
 	k := newKit(t, testserver.StartRedis(t, false))
-	one, alices, others := k.create(nil), k.signIn("alice"), k.signIn("bob")
+	one, alices, others, stolen := k.create(nil), k.signIn("alice"), k.signIn("bob"), k.signIn("carol")
+	old, next := k.find(stolen).Secret, satra.Hash{9}
+	_, renewErr := k.Apply(t.Context(), stolen, &satra.Change{At: k.now, Renew: &satra.Renew{Old: old, New: next, Successor: []byte("x"), Keep: 4}})
+	_, shownErr := k.Apply(t.Context(), stolen, &satra.Change{At: k.now, Shown: &next})
+	if err := errors.Join(renewErr, shownErr); err != nil {
+		t.Fatal(err)
+	}
 	k.do("CONFIG", "SET", "maxmemory", "1")
 	r := *k.find(one)
 	r.ID = satra.ID{1}
@@ -201,13 +207,18 @@ func TestSessionsEndWhenTheServerIsFull(t *testing.T) {
 		t.Errorf("Create: got error %v, want ErrFull", err)
 	}
 	end := satra.End{At: k.now, Reason: satra.ReasonAdministrator}
+	reuse := &satra.Refusal{Secret: old, Window: 30 * time.Second, Limit: 1, End: satra.End{At: k.now, Reason: satra.ReasonStolen}}
+	_, reuseErr := k.Apply(t.Context(), stolen, &satra.Change{At: k.now, Refused: reuse})
 	_, endErr := k.Apply(t.Context(), one, &satra.Change{At: k.now, End: &end})
 	_, allErr := k.EndAll(t.Context(), satra.Ending{At: k.now, Principal: "alice", End: end})
 	_, everybodyErr := k.EndAll(t.Context(), satra.Ending{At: k.now, Everybody: true, End: end})
-	if err := errors.Join(endErr, allErr, everybodyErr); err != nil {
+	if err := errors.Join(reuseErr, endErr, allErr, everybodyErr); err != nil {
 		t.Errorf("ends with a full memory: %v", err)
 	}
-	for _, id := range []satra.ID{one, alices, others} {
+	if got := k.find(stolen).Ended; got == nil || got.Reason != satra.ReasonStolen {
+		t.Errorf("the reused token has left the end %+v", got)
+	}
+	for _, id := range []satra.ID{one, alices, others, stolen} {
 		if k.find(id).Live(k.now) {
 			t.Errorf("a session is live after its end")
 		}
