@@ -2,22 +2,15 @@ package detect
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
 )
-
-var update = flag.Bool("update", false, "write the table in docs/detection.md anew")
 
 const (
 	firefox  = "Mozilla/5.0 (Windows NT 10.0; rv:%d.0) Gecko/20100101 Firefox/%[1]d.0"
@@ -328,34 +321,6 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestNoPolicyLocksAVictimOut holds what may be done about what anybody can bring
-// about.
-func TestNoPolicyLocksAVictimOut(t *testing.T) {
-	for rule, most := range Rules() {
-		if most == Revoke {
-			continue
-		}
-		if _, err := NewPolicy(&PolicyOptions{Actions: map[Rule]Action{rule: most + 1}}); err == nil || !strings.Contains(err.Error(), string(rule)) {
-			t.Errorf("%s with %s: got %v", rule, most+1, err)
-		}
-	}
-	if _, err := NewPolicy(&PolicyOptions{Actions: map[Rule]Action{"nonsense": Record}}); err == nil {
-		t.Error("a rule that there is not: got no error")
-	}
-}
-
-// TestTwoWeakOnesMeanAProof has a sign-in that is both far away and on a new device.
-func TestTwoWeakOnesMeanAProof(t *testing.T) {
-	s := scenario{live: func(l *life) {
-		l.signIn("asha", 1, "203.0.113.7", windows)
-		l.add(time.Hour, satra.EventSignedIn, "asha", 2, "198.51.100.9", chromeOn)
-	}}
-	got := s.run(t, must(NewPolicy(nil)))
-	if len(got.Decisions) != 2 || got.Decisions[0].Action != Record || got.Decisions[1].Action != StepUp || !got.Decisions[1].DryRun || got.Decisions[1].Why == "" {
-		t.Errorf("got %+v", got.Decisions)
-	}
-}
-
 // TestWhatIsRememberedIsBounded has a million networks and principals come by.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	m := newMemory[int, tally](100)
@@ -368,91 +333,6 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 	if m.all[999_999] == nil {
 		t.Error("the last is forgotten")
-	}
-}
-
-// TestTheTable writes or holds the table of hits and false alarms in
-// docs/detection.md.
-func TestTheTable(t *testing.T) {
-	var b strings.Builder
-	b.WriteString("| rule | attacks found | honest lives in which it speaks | the most that is done |\n|---|---|---|---|\n")
-	rules := Rules()
-	for _, rule := range slices.Sorted(maps.Keys(rules)) {
-		var hits, alarms []string
-		for _, s := range scenarios {
-			if s.run(t, must(NewPolicy(nil))).Rules[rule] == 0 {
-				continue
-			}
-			if s.attack {
-				hits = append(hits, s.name)
-			} else {
-				alarms = append(alarms, s.name)
-			}
-		}
-		if len(hits)+len(alarms) == 0 {
-			t.Errorf("%s: no scenario shows it", rule)
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", rule, orDash(hits), orDash(alarms), rules[rule])
-	}
-	const file, begin, end = "../../docs/detection.md", "<!-- table -->\n", "<!-- end -->"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, _ := strings.Cut(string(text), begin)
-	_, after, found := strings.Cut(rest, end)
-	if !found {
-		t.Fatal("docs/detection.md has no place for the table")
-	}
-	want := before + begin + b.String() + end + after
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if want != string(text) {
-		t.Errorf("the table in docs/detection.md is not this one (go test ./audit/detect -update writes it):\n%s", b.String())
-	}
-}
-
-func orDash(names []string) string {
-	if len(names) == 0 {
-		return "–"
-	}
-	return strings.Join(names, "; ")
-}
-
-// TestAPolicyActsOnceAndRecordsWhatCameOfIt holds the hooks.
-func TestAPolicyActsOnceAndRecordsWhatCameOfIt(t *testing.T) {
-	var revoked int
-	var records []Decision
-	failing := errors.New("the store is down")
-	o := &PolicyOptions{
-		Actions: map[Rule]Action{BrowserChanged: Revoke}, Enforce: true,
-		OnStepUp: func(context.Context, Decision) error { return nil },
-		OnRevoke: func(context.Context, Decision) error { revoked++; return failing },
-		OnRecord: func(d Decision) { records = append(records, d) },
-	}
-	p := must(NewPolicy(o))
-	f := Finding{Rule: BrowserChanged, Strength: Strong, Session: satra.ID{1}}
-	if _, err := p.Apply(t.Context(), f); !errors.Is(err, failing) || !errors.Is(records[0].Err, failing) {
-		t.Errorf("got %v, recorded %+v", err, records)
-	}
-	failing = nil
-	for range 3 {
-		if _, err := p.Apply(t.Context(), f); err != nil {
-			t.Error(err)
-		}
-	}
-	if revoked != 2 || len(records) != 4 {
-		t.Errorf("revoked %d times, want once more after the failure; %d records", revoked, len(records))
-	}
-	f.Session = satra.ID{}
-	if d, err := p.Apply(t.Context(), f); err != nil || d.Action != Notify || revoked != 2 {
-		t.Errorf("without a session: got %+v, %v", d, err)
-	}
-	o.OnRevoke = nil
-	if _, err := NewPolicy(o); err == nil {
-		t.Error("a policy that revokes without the means is taken")
 	}
 }
 
