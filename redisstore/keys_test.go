@@ -135,6 +135,30 @@ func TestEveryKeyIsInItsShard(t *testing.T) {
 	}
 }
 
+// TestSweepKeepsUpWithWhatExpires has far more sessions gone than one sweep is to look
+// at, as after an hour with more than a thousand new ones a minute.
+func TestSweepKeepsUpWithWhatExpires(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	const gone = 5000
+	for i := range gone {
+		id := satra.ID{byte(i), byte(i >> 8), 1}
+		k.do("ZADD", k.indexKey(shardOf(id)), "0", string(id[:]))
+	}
+	if _, err := k.Sweep(t.Context(), k.now, 200); err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	for i := range gone {
+		id := satra.ID{byte(i), byte(i >> 8), 1}
+		if k.do("ZSCORE", k.indexKey(shardOf(id)), string(id[:])) != "" {
+			left++
+		}
+	}
+	if left > 0 {
+		t.Errorf("%d of %d dead IDs are left in the indexes", left, gone)
+	}
+}
+
 func TestSweepTakesOutOfTheIndexWhatTheServerRemoved(t *testing.T) {
 	k := newKit(t, testserver.StartRedis(t, false))
 	var gone, stay []satra.ID
