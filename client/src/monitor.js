@@ -227,7 +227,7 @@ export class Monitor {
   // answered.
   resync() {
     const now = this.env.now();
-    if (document.hidden || this.done || now < this.waitUntil || now - this.askedAt < 1000) return;
+    if (document.hidden || this.done || now < this.waitUntil || (!this.failures && now - this.askedAt < 1000)) return;
     this.deadline.slept();
     this.refreshSessionInfo().catch(() => {});
   }
