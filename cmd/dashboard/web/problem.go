@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -103,8 +104,11 @@ func viewOf(p *satra.Problem, r *http.Request) problemView {
 	return v
 }
 
-// refuseHost answers a request for a host that is not ours.
+// refuseHost answers a request for a host that is not ours, and says in the log
+// which: somebody rebinds a name, or the settings lack one.
 func (s *Site) refuseHost(w http.ResponseWriter, r *http.Request) {
+	host := satra.ClientOf(r).Host
+	s.log.LogAttrs(r.Context(), slog.LevelWarn, "host refused", slog.String("host", host[:min(len(host), 255)]), slog.String("request", RequestID(r.Context())))
 	s.answerProblem(w, r, &satra.Problem{
 		Status: http.StatusMisdirectedRequest, Code: satra.CodeMisdirected,
 		Message: "This server does not answer for the host that was asked for. If it should, set its public origin.",
