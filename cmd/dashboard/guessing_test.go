@@ -24,7 +24,7 @@ func TestAttacksAreFound(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := &scene{running: start(t, ctx, data, "-trusted-proxies", "127.0.0.0/8"), t: t, victim: browser(t)}
+	s := &scene{running: start(t, ctx, data, "-trusted-proxies", "127.0.0.0/8"), t: t, name: "satra", victim: browser(t)}
 	signIn(t, s.victim, s.origin, "user0")
 	guess := func(name, from string) {
 		resp, page := s.attack("GET", "/signin", "", "", "X-Forwarded-For", from)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -19,7 +20,26 @@ type running struct {
 	stdout *io.PipeReader
 	report string
 	origin string
+	log    *lines
 	ended  chan error
+}
+
+// lines are what the program has logged so far.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 var originLine = regexp.MustCompile(`(?m)^  origin +(\S+)$`)
@@ -28,10 +48,10 @@ var originLine = regexp.MustCompile(`(?m)^  origin +(\S+)$`)
 func start(t *testing.T, ctx context.Context, data string, args ...string) *running {
 	t.Helper()
 	r, w := io.Pipe()
-	p := &running{t: t, stdout: r, ended: make(chan error, 1)}
+	p := &running{t: t, stdout: r, log: new(lines), ended: make(chan error, 1)}
 	args = append([]string{"-addr", "127.0.0.1:0", "-data-dir", data}, args...)
 	go func() {
-		err := run(ctx, args, nil, w, io.Discard)
+		err := run(ctx, args, nil, w, p.log)
 		w.CloseWithError(err)
 		p.ended <- err
 	}()
