@@ -117,9 +117,7 @@ func TestTwoNodesShareAccounts(t *testing.T) {
 	if _, page := get(t, client, there.origin+"/security"); strings.Count(page, `action="/security/end"`) != 2 {
 		t.Errorf("the devices of both nodes:\n%s", page)
 	}
-	if body := shown(t, client, there.origin+"/api/session/activity", `"kind":"signed_in"`); strings.Count(body, `"kind":"signed_in"`) != 3 {
-		t.Errorf("the activity on both nodes: %s", body)
-	}
+	activity(t, client, there.origin, 3) // on both nodes
 	cancel()
 	here.wantEnd()
 	there.wantEnd()
