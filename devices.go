@@ -75,7 +75,8 @@ func (s *state) asItStands() error {
 }
 
 // CheckRecent returns [ErrStale] unless the principal proved who they are at most
-// d ago: what [RequireRecent] asks, for a handler with answers of its own.
+// d ago and no other proof is demanded: what [RequireRecent] asks, for a handler with
+// answers of its own.
 //
 // Errors: [ErrStale]; [ErrNoSession] without a session; a 401 [Problem] unless
 // somebody is signed in; [EndedError], [ErrRetry], [ErrUnavailable].
@@ -95,13 +96,13 @@ func CheckRecent(ctx context.Context, d time.Duration) error {
 func recent(d time.Duration) func(*Manager, Session) error {
 	return func(m *Manager, s Session) error {
 		enough := d
-		if s.Persistent && m.options.IdleTimeout != Never {
+		if s.Persistent && d != Never && m.options.IdleTimeout != Never {
 			enough = min(d, m.options.IdleTimeout)
 		}
 		switch err := signedIn(m, s); {
 		case err != nil:
 			return err
-		case s.Now.Sub(s.AuthenticatedAt) > enough:
+		case s.StepUp != nil, enough != Never && s.Now.Sub(s.AuthenticatedAt) > enough:
 			return ErrStale
 		}
 		return nil
@@ -111,7 +112,8 @@ func recent(d time.Duration) func(*Manager, Session) error {
 // RequireRecent answers 403 REAUTH_REQUIRED unless the principal proved who
 // they are at most d ago, for what a stolen or unattended session must not do.
 // In a session that is remembered ([Attempt.Remembered]) a proof is recent for
-// [Options.IdleTimeout] at most.
+// [Options.IdleTimeout] at most. No proof is recent that came before
+// [Manager.StepUp] demanded one; with [Never] that alone counts, and not its age.
 func RequireRecent(d time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return asItStands(require(next, recent(d))) }
 }

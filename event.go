@@ -34,6 +34,8 @@ const (
 	EventReauthenticated Kind = "reauthenticated"  // the principal gave a fresh proof
 	EventRenewed         Kind = "renewed"          // its secret was renewed by age
 	EventExtended        Kind = "extended"         // it was extended on demand
+	EventStepUp          Kind = "step_up"          // a fresh proof was demanded of it: Reason
+	EventSeenElsewhere   Kind = "seen_elsewhere"   // its token came from another browser than the one it was last used by
 	EventEnded           Kind = "ended"            // somebody ended it: Reason
 	EventEndedAll        Kind = "ended_all"        // all of a principal, or of everybody
 	EventShownOver       Kind = "shown_over"       // the token of a session that is over was shown: Reason
@@ -83,7 +85,7 @@ func Observe(ctx context.Context, e Event) {
 
 // An Act is about to happen, and [Options.Before] may refuse it.
 type Act struct {
-	Kind      Kind // EventSignedIn, EventReauthenticated, EventEnded, EventEndedAll
+	Kind      Kind // EventSignedIn, EventReauthenticated, EventStepUp, EventEnded, EventEndedAll
 	Session   ID
 	Principal string
 	Reason    Reason

@@ -337,7 +337,8 @@ type Session struct {
 	Idle            time.Duration
 	Persistent      bool // it is remembered beyond the end of the browser
 	Transport       Transport
-	Ended           *End // in lists: set for a session that is over
+	StepUp          *StepUp // a fresh proof is demanded of it ([Manager.StepUp])
+	Ended           *End    // in lists: set for a session that is over
 	FirstDevice     Device
 	LastDevice      Device
 }
@@ -362,7 +363,7 @@ func (r *Record) session(now time.Time) Session {
 		ID: r.ID, Principal: r.Principal, Method: r.Method, AuthenticatedAt: r.AuthAt,
 		Created: r.Created, LastSeen: r.Seen, Now: now,
 		ExpiresAt: end, AbsoluteExpires: r.AbsoluteExpiry(), Idle: r.Idle, Persistent: r.Persistent, Transport: r.Transport,
-		Ended: r.Over(now), FirstDevice: r.FirstDevice, LastDevice: r.LastDevice,
+		StepUp: r.stepUp(), Ended: r.Over(now), FirstDevice: r.FirstDevice, LastDevice: r.LastDevice,
 	}
 }
 

@@ -23,7 +23,8 @@ type Manager struct {
 	keys   sync.Map     // name → AnyKey: finds out two keys of one name
 	offset atomic.Int64 // the store's clock less this machine's, in nanoseconds
 
-	streams *streams
+	streams   *streams
+	elsewhere elsewhere
 
 	stop context.CancelFunc
 	done chan struct{}

@@ -185,6 +185,9 @@ func (s *state) signInChange(rec *Record, b *Binding) *Change {
 	if rec.Lifetime != lifetime {
 		c.Lifetime = lifetime
 	}
+	if rec.stepUp() != nil { // one that is demanded meanwhile is not given by this proof
+		c.Delete = []string{stepUpKey}
+	}
 	return c
 }
 

@@ -274,6 +274,7 @@ func (s *state) found(rec *Record, former *Retired, now time.Time) {
 	default:
 		s.standing, s.rec = live, rec
 		s.weighSecret(rec, former, now)
+		s.noteElsewhere(rec, now)
 	}
 }
 

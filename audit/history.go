@@ -94,6 +94,8 @@ func sentence(e Entry) string {
 		return "A sign-in was refused" + because(e.Detail)
 	case satra.EventReusedToken:
 		return "An old copy of a session's cookie was used"
+	case satra.EventStepUp:
+		return "You were asked to confirm that it is you"
 	case satra.EventEnded:
 		return ended(e.Reason)
 	case satra.EventEndedAll:

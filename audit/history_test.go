@@ -23,6 +23,7 @@ func TestTell(t *testing.T) {
 		{Entry{Kind: satra.EventEnded, Reason: satra.ReasonStolen, UserAgent: "curl/8"}, "A session was ended to protect you, because a copy of its cookie was used on curl"},
 		{Entry{Kind: satra.EventEnded, Principal: "asha", Actor: "operator", Reason: satra.ReasonAdministrator, UserAgent: firefox, Address: from}, "An administrator ended a session"},
 		{Entry{Kind: satra.EventEnded, Reason: satra.ReasonAdministrator, Outcome: Intent}, ""},
+		{Entry{Kind: satra.EventStepUp, Actor: "policy", Detail: "two_places", UserAgent: firefox}, "You were asked to confirm that it is you"},
 		{Entry{Kind: satra.EventRenewed}, ""},
 		{Entry{Kind: KindErased}, ""},
 		{Entry{Kind: KindFinding, Detail: "A new device, from 203.0.113.7.", Address: from}, "Noticed: A new device, from 203.0.113.7"},

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -151,7 +152,8 @@ func (l *Log) Writer() string { return l.writer }
 func (l *Log) Observe(ctx context.Context, e satra.Event) {
 	entry := Entry{
 		At: e.At, Kind: e.Kind, Session: e.Session, Principal: e.Principal, Actor: e.Actor, Reason: e.Reason,
-		Address: e.Client.Addr, UserAgent: e.UserAgent, Method: e.Method, Path: e.Path, Request: l.requestID(ctx), Detail: e.Detail,
+		Address: e.Client.Addr, UserAgent: e.UserAgent, Method: e.Method, Path: e.Path, Request: l.requestID(ctx),
+		Detail: cmp.Or(e.Detail, causeOf(ctx)),
 	}
 	if e.Err != nil {
 		entry.Error = e.Err.Error()
@@ -190,13 +192,28 @@ func (l *Log) Before(ctx context.Context, a satra.Act) error {
 		defer cancel()
 		err := l.Record(ctx, Entry{
 			Kind: a.Kind, Session: a.Session, Principal: a.Principal, Actor: a.Actor, Reason: a.Reason,
-			Address: a.Client.Addr, Outcome: Intent,
+			Address: a.Client.Addr, Outcome: Intent, Detail: causeOf(ctx),
 		})
 		if err != nil {
-			l.o.Problem(fmt.Errorf("audit: the intent of an end is not written yet: %w", err))
+			l.o.Problem(fmt.Errorf("audit: the intent of an act is not written yet: %w", err))
 		}
 	}
 	return nil
+}
+
+// Because returns a context for acts of the manager that have a cause: the entries of
+// what is done with it, its intent and its outcome, say so in Detail.
+//
+//	err := sessions.End(audit.Because(ctx, "finding: two networks in turn"), id, end)
+func Because(ctx context.Context, cause string) context.Context {
+	return context.WithValue(ctx, causeKey{}, cause)
+}
+
+type causeKey struct{}
+
+func causeOf(ctx context.Context) string {
+	cause, _ := ctx.Value(causeKey{}).(string)
+	return cause
 }
 
 // Record writes an entry of the application's own, and returns when the sink has

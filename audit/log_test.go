@@ -324,3 +324,31 @@ func TestWhatComesOfTheLastEntriesIsWritten(t *testing.T) {
 		wantVerified(t, l.Reader, nil)
 	})
 }
+
+func TestAnActNamesItsCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := openLog(t, NewMemory(0), newTestRing(t, 1), Options{})
+		ctx := Because(t.Context(), "two networks in turn")
+		act := satra.Act{Kind: satra.EventStepUp, Session: satra.ID{1}, Principal: "asha", Actor: "policy", Reason: "two_places"}
+		if err := l.Before(ctx, act); err != nil {
+			t.Fatal(err)
+		}
+		l.Observe(ctx, satra.Event{Kind: act.Kind, At: time.Now(), Session: act.Session, Principal: "asha", Actor: "policy", Reason: act.Reason})
+		signedIn := event(satra.EventSignedIn, "asha")
+		signedIn.Detail = "passphrase" // its own words come first
+		l.Observe(ctx, signedIn)
+		synctest.Wait()
+		entries, err := l.Entries(t.Context(), Filter{Principal: "asha"})
+		if err != nil || len(entries) != 3 {
+			t.Fatalf("got %d entries, error %v", len(entries), err)
+		}
+		got := ""
+		for _, e := range entries {
+			got += fmt.Sprintf("%s %s %s; ", e.Kind, e.Outcome, e.Detail)
+		}
+		if want := "signed_in  passphrase; step_up  two networks in turn; step_up intent two networks in turn; "; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		closeLog(t, l)
+	})
+}

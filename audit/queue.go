@@ -72,7 +72,7 @@ func classOf(d draft) class {
 	case satra.EventUnknownToken, satra.EventRetiredToken, satra.EventShownOver, satra.EventAmbiguous, satra.EventCSRFRejected,
 		satra.EventCrossOrigin, satra.EventSignInRefused, satra.EventUnreadable, satra.EventStoreFailed:
 		return counted
-	case satra.EventCreated, satra.EventRenewed, satra.EventExtended, satra.EventReusedToken, KindFinding:
+	case satra.EventCreated, satra.EventRenewed, satra.EventExtended, satra.EventReusedToken, satra.EventSeenElsewhere, KindFinding:
 		return missing
 	}
 	return kept
