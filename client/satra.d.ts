@@ -19,6 +19,7 @@ export interface SessionInfo {
   /** "" for a guest. */
   principal: string;
   authenticated_at: string | null;
+  reauth_required: boolean;
 }
 
 /** The dialog's texts. What is left out keeps its English default. */

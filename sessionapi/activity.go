@@ -28,12 +28,12 @@ type activity struct {
 
 // activity tells the principal's own history, the newest first, a page at a time.
 func (a *api) activity(w http.ResponseWriter, r *http.Request) error {
+	if err := satra.CheckRecent(r.Context(), satra.Never); err != nil {
+		return err
+	}
 	s, err := satra.From(r.Context())
 	if err != nil {
 		return err
-	}
-	if s.Principal == "" {
-		return &satra.Problem{Status: http.StatusUnauthorized, Code: satra.CodeSignInRequired, Message: "Please sign in."}
 	}
 	after, limit, err := pageOf(r)
 	if err != nil {

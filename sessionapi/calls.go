@@ -25,6 +25,7 @@ type session struct {
 	Extendable       bool                       `json:"extendable"`
 	Principal        string                     `json:"principal"`
 	AuthenticatedAt  *time.Time                 `json:"authenticated_at"`
+	ReauthRequired   bool                       `json:"reauth_required"` // a fresh proof is demanded of it
 }
 
 const success = "success"
@@ -44,6 +45,7 @@ func tell(r *http.Request) (*session, error) {
 		ElapsedSeconds: int64(max(0, s.Now.Sub(s.LastSeen)) / time.Second),
 		IsActive:       true, UserData: values, Extendable: s.Extendable(), Principal: s.Principal,
 		ExpiresAt: optional(s.ExpiresAt), AbsoluteExpires: optional(s.AbsoluteExpires), AuthenticatedAt: optional(s.AuthenticatedAt),
+		ReauthRequired: s.StepUp != nil,
 	}
 	told.RemainingSeconds = remaining(s)
 	return told, nil

@@ -28,6 +28,9 @@ type device struct {
 
 // devices lists the sessions of the principal. To see them needs no fresh proof.
 func (a *api) devices(w http.ResponseWriter, r *http.Request) error {
+	if err := satra.CheckRecent(r.Context(), satra.Never); err != nil {
+		return err
+	}
 	live, err := satra.Devices(r.Context())
 	if err != nil {
 		return err

@@ -145,3 +145,25 @@ func TestEndingDevicesNeedsAFreshProof(t *testing.T) {
 		t.Errorf("after a fresh proof: got %d, %s", got.StatusCode, got.raw)
 	}
 }
+
+// A session that is doubted shows nobody what there is to know of the account.
+func TestADemandedProofComesBeforeTheLists(t *testing.T) {
+	a := newApp(t, satra.Options{}, nil)
+	mine, _ := a.device("alice")
+	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":false`) {
+		t.Errorf("before: got %s", got.raw)
+	}
+	if err := a.m.StepUp(t.Context(), a.id(mine), satra.StepUp{Reason: "two_places"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":true`) {
+		t.Errorf("after: got %s", got.raw)
+	}
+	if got := a.send(request("GET", base+"/devices", mine)); got.StatusCode != 403 || got.Code != "REAUTH_REQUIRED" {
+		t.Errorf("devices: got %d, %s", got.StatusCode, got.raw)
+	}
+	mine = a.with(mine, func(ctx context.Context) error { return satra.Reauthenticate(ctx, "test") })
+	if l := a.devices(mine); len(l.Devices) != 1 {
+		t.Errorf("after the proof: got %+v", l)
+	}
+}

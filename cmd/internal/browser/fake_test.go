@@ -226,7 +226,7 @@ func (f *fake) ended(w http.ResponseWriter) bool {
 func (f *fake) session() map[string]any {
 	return map[string]any{
 		"session_id": f.id, "principal": f.principal, "is_active": true, "user_data": map[string]any{},
-		"created_at": instant(f.seenAt), "last_activity": instant(f.seenAt), "authenticated_at": nil,
+		"created_at": instant(f.seenAt), "last_activity": instant(f.seenAt), "authenticated_at": nil, "reauth_required": false,
 		"elapsed_seconds": int(f.now.Sub(f.seenAt).Seconds()), "remaining_seconds": int(f.expires().Sub(f.now).Seconds()),
 		"now": instant(f.now), "expires_at": instant(f.expires()), "absolute_expires_at": instant(f.absolute),
 		"extendable": f.absolute.IsZero() || f.seenAt.Add(f.idle).Before(f.absolute),

@@ -297,6 +297,23 @@ func (l *ledger) devices() {
 	}
 	cookie, token := l.signedIn()
 	l.try("POST", "/devices/"+l.id(cookie)+"/revoke", cookie, token)
+	l.doubted()
+}
+
+// doubted asks for lists with a session that a fresh proof is demanded of.
+func (l *ledger) doubted() {
+	cookie, _ := l.signedIn()
+	id, err := satra.ParseID(l.id(cookie))
+	if err == nil {
+		err = l.m.StepUp(l.t.Context(), id, satra.StepUp{Reason: "two_places"})
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, path := range []string{"/devices", "/activity"} {
+		l.try("GET", path, cookie, "")
+		l.try("HEAD", path, cookie, "")
+	}
 }
 
 // others makes calls that there are not.
