@@ -269,7 +269,7 @@ func (l *ledger) activity() {
 	if next == nil || !strings.Contains(first.body, "Signed in") {
 		l.t.Fatalf("the first page: %s", first.body)
 	}
-	if second := l.try("GET", "/activity?after="+next[1], cookie, ""); second.body == first.body || !strings.Contains(second.body, `"next":""`) {
+	if second := l.try("GET", "/activity?limit=100&after="+next[1], cookie, ""); second.body == first.body || !strings.Contains(second.body, `"next":""`) {
 		l.t.Errorf("the second page: %s", second.body)
 	}
 	for _, page := range []string{"?limit=0", "?limit=101", "?limit=x", "?after=x"} {
