@@ -41,7 +41,11 @@ func (m *Manager) Sessions(ctx context.Context, q Query) ([]Session, ID, error) 
 // by the manager. [ErrNotFound] and [ErrEnded] tell that there was nothing to
 // end.
 func (m *Manager) End(ctx context.Context, id ID, e End) error {
-	return m.end(ctx, Act{Kind: EventEnded, Session: id, Reason: e.Reason, Actor: e.Actor}, nil)
+	rec, err := m.store.Find(ctx, id, Fresh) // whose it is: an end tells
+	if err != nil {
+		return err
+	}
+	return m.end(ctx, Act{Kind: EventEnded, Session: id, Principal: rec.Principal, Reason: e.Reason, Actor: e.Actor}, nil)
 }
 
 // EndAll ends all sessions of the principal except one (the zero ID: none),

@@ -202,6 +202,9 @@ func TestAdministratorsEndAndDisable(t *testing.T) {
 	if err := a.m.End(ctx, id, satra.End{Reason: satra.ReasonAdministrator, Actor: "root"}); err != nil {
 		t.Fatal(err)
 	}
+	if last := a.events[len(a.events)-1]; last.Kind != satra.EventEnded || last.Principal != "alice" || last.Actor != "root" {
+		t.Errorf("the event is %+v, want one that names whose session it was", last)
+	}
 	if err := a.m.End(ctx, id, satra.End{Reason: satra.ReasonAdministrator}); !errors.Is(err, satra.ErrEnded) {
 		t.Errorf("ending it again: got %v, want ErrEnded", err)
 	}
