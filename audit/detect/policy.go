@@ -44,7 +44,8 @@ func Rules() map[Rule]Action { return maps.Clone(permitted) }
 // what is strong, and does nothing else.
 type PolicyOptions struct {
 	// Actions are what to do about a rule's findings. What is left out is Notify for
-	// a strong finding, else Record.
+	// a strong finding, else Record. A finding that is not strong ends no session:
+	// where the rule's action is Revoke, it is asked for a proof.
 	Actions map[Rule]Action
 
 	// Enforce carries the actions out. By default a policy is tried: it says what it
@@ -119,6 +120,9 @@ func (p *Policy) Decide(f Finding) Decision {
 		d.Action = action
 	case f.Strength == Strong:
 		d.Action = Notify
+	}
+	if f.Strength != Strong && d.Action > StepUp {
+		d.Action, d.Why = StepUp, "by itself it is not enough to "+Revoke.String()
 	}
 	if f.Strength == Weak && !f.Session.IsZero() && permitted[f.Rule] >= StepUp {
 		w := p.weak.of(f.Session)
