@@ -37,7 +37,7 @@ func (s *Site) logged(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		began := time.Now()
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		next.ServeHTTP(rec, r.WithContext(WithRequestID(r.Context(), id)))
 		s.log.LogAttrs(r.Context(), levelOf(r, rec.status), "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", rec.status),
 			slog.Duration("took", time.Since(began).Round(time.Microsecond)),
@@ -55,6 +55,11 @@ func levelOf(r *http.Request, status int) slog.Level {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
+}
+
+// WithRequestID returns a context for what is done because of a request, after it.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
 // RequestID is the ID of the request that a context is of, or "".

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/satra-sessions/satra"
@@ -44,6 +45,22 @@ func (s *Site) proven(next http.HandlerFunc) http.HandlerFunc {
 	})
 }
 
+// undoubted leads a session that a fresh proof is demanded of to where it is given. What
+// nobody has proved to be the owner's sees nothing of the account, and changes nothing.
+func (s *Site) undoubted(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := satra.CheckRecent(r.Context(), satra.Never)
+		switch {
+		case !errors.Is(err, satra.ErrStale): // whether anybody is signed in is for next to say
+			next(w, r)
+		case satra.AcceptsHTML(r):
+			http.Redirect(w, r, with("/reauth", backTo(r)), http.StatusSeeOther)
+		default:
+			s.fail(w, r, err)
+		}
+	}
+}
+
 // backTo is the page that a request is for, or that its form is on.
 func backTo(r *http.Request) string {
 	switch {
@@ -51,8 +68,10 @@ func backTo(r *http.Request) string {
 		return r.URL.RequestURI()
 	case r.URL.Path == "/security/passphrase":
 		return r.URL.Path
+	case r.URL.Path == "/reauth" || strings.HasPrefix(r.URL.Path, "/security/"):
+		return "/security"
 	}
-	return "/security"
+	return "/" // which has all other forms
 }
 
 // A guardedAct is what only a fresh proof allows. One that is asked for without is
@@ -96,7 +115,7 @@ func (s *Site) reauthPage(w http.ResponseWriter, r *http.Request) {
 func (s *Site) ownForm(w http.ResponseWriter, r *http.Request, status int, page string, v formView) {
 	var err error
 	if v.layoutView, err = s.layout(r, map[string]string{"reauth": "Confirm that it is you", "passphrase": "Change your passphrase"}[page]); err == nil {
-		v.Name = v.Account
+		v.Name, v.Doubted = v.Account, v.Session.StepUp != nil
 		err = s.write(w, r, status, s.pages.forms[page], v)
 	}
 	if err != nil {
@@ -112,9 +131,13 @@ func (s *Site) reauth(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := s.proofFor(path, r)
-	err := s.prove(r)
-	if err == nil && acts {
+	doubted, err := s.prove(r)
+	switch {
+	case err != nil:
+	case acts:
 		view.Next, err = act.do(r)
+	case doubted:
+		view.Next = "/security?done=proven"
 	}
 	switch {
 	case errors.Is(err, accounts.ErrWrong):
@@ -127,28 +150,29 @@ func (s *Site) reauth(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// prove notes a fresh proof, if the passphrase is the account's.
-func (s *Site) prove(r *http.Request) error {
+// prove notes a fresh proof, if the passphrase is the account's, and reports whether it
+// was demanded of the session.
+func (s *Site) prove(r *http.Request) (doubted bool, err error) {
 	session, err := satra.From(r.Context())
 	if err != nil {
-		return err
+		return false, err
 	}
 	candidate, err := s.accounts.Again(r.Context(), session.Principal)
 	if err != nil {
-		return s.accountsDown(r, err)
+		return false, s.accountsDown(r, err)
 	}
 	name, err := s.accountName(r, session)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := s.allow(r, name, candidate); err != nil {
-		return err
+		return false, err
 	}
 	if _, err := s.verify(r, candidate, r.PostForm.Get("passphrase")); err != nil {
 		if errors.Is(err, accounts.ErrWrong) {
 			satra.Observe(r.Context(), satra.Event{Kind: satra.EventSignInRefused, Principal: session.Principal, Detail: "wrong passphrase at a fresh proof"})
 		}
-		return err
+		return false, err
 	}
-	return satra.Reauthenticate(r.Context(), method)
+	return session.StepUp != nil, satra.Reauthenticate(r.Context(), method)
 }

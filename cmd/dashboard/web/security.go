@@ -40,6 +40,7 @@ var securityNotices = map[string]string{
 	"gone":       "That session had ended already.",
 	"others":     "All other sessions were ended.",
 	"passphrase": "Your passphrase was changed.",
+	"proven":     "Thank you. What looked unusual is under “Recent activity”: if it was not you, say so there.",
 	"changed":    "Your passphrase was changed, and all other sessions were ended.",
 }
 

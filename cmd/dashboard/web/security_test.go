@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 )
 
@@ -192,4 +193,60 @@ func TestAnAccountThatIsRenewedByAge(t *testing.T) {
 	if resp, _ := v.get("/security"); resp.StatusCode != http.StatusOK {
 		t.Errorf("with the new token: got %d", resp.StatusCode)
 	}
+}
+
+// stepUp demands a proof of the visitor's session, as a policy does, and returns a token
+// of its forms.
+func (v *visitor) stepUp() (token string) {
+	v.t.Helper()
+	_, body := v.get("/")
+	id, err := satra.ParseID(sessionOf.FindStringSubmatch(body)[1])
+	if err == nil {
+		err = v.site.(*web.Site).Sessions().StepUp(v.t.Context(), id, satra.StepUp{Reason: "two_places", Actor: "policy"})
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return tokenOf.FindStringSubmatch(body)[1]
+}
+
+var sessionOf = regexp.MustCompile(`name="satra-session" content="([^"]+)"`)
+
+func TestADoubtedSessionShowsNothingBeforeTheProof(t *testing.T) {
+	v, _, name := twoDevices(t)
+	token := v.stepUp()
+	for path, next := range map[string]string{
+		"/": "", "/?done=theme": "?next=%2F%3Fdone%3Dtheme", "/security": "?next=%2Fsecurity", "/security/history": "?next=%2Fsecurity%2Fhistory",
+		"/security/passphrase": "?next=%2Fsecurity%2Fpassphrase",
+	} {
+		resp, _ := v.get(path)
+		v.wantTo(resp, "/reauth"+next)
+	}
+	for _, path := range []string{"/watchlist/add", "/preferences/theme", "/session/extend"} {
+		resp, _ := v.do("POST", path, url.Values{"csrf_token": {token}, "symbol": {"INFY"}, "theme": {"dark"}})
+		v.wantTo(resp, "/reauth")
+	}
+	resp, body := v.do("POST", "/watchlist/add", url.Values{"csrf_token": {token}, "symbol": {"INFY"}}, "Accept: application/json")
+	v.want(resp, body, 403, "REAUTH_REQUIRED")
+	resp, body = v.get("/reauth?next=%2F")
+	v.want(resp, body, 200, "looked unusual", name, "Sign out")
+	resp, body = v.form("/reauth", "/reauth", "passphrase=wrong", "next=/")
+	v.want(resp, body, 401, "That is not your passphrase.", "looked unusual")
+
+	thief := *v
+	resp, _ = v.form("/reauth", "/reauth", "passphrase="+passphrase, "next=/")
+	v.wantTo(resp, "/security?done=proven")
+	resp, body = v.get("/security?done=proven")
+	v.want(resp, body, 200, "What looked unusual", "This device")
+	if resp, body := thief.get("/"); resp.StatusCode == 200 {
+		t.Errorf("the copy still opens the dashboard: %s", body)
+	}
+}
+
+// TestADoubtedSessionMaySignOut needs no proof for it.
+func TestADoubtedSessionMaySignOut(t *testing.T) {
+	v, _, _ := twoDevices(t)
+	v.stepUp()
+	resp, _ := v.form("/reauth", "/session/end")
+	v.wantTo(resp, "/ended")
 }

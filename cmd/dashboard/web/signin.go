@@ -24,6 +24,7 @@ type formView struct {
 	Chosen   bool // and chosen
 	SignUp   bool // open
 
+	Doubted       bool   // the proof is demanded of the session
 	Act, What, ID string // of an act that is done along with a proof; see guardedAct
 }
 

@@ -127,6 +127,9 @@ func (s *Site) prepareSignIn(c Config) error {
 	return err
 }
 
+// Sessions is the manager of the site's sessions, for what acts on them from outside.
+func (s *Site) Sessions() *satra.Manager { return s.sessions }
+
 // Close ends what New started. The store is its owner's to close.
 func (s *Site) Close(ctx context.Context) error { return s.sessions.Close(ctx) }
 
@@ -187,7 +190,7 @@ func (s *Site) limited(mux *http.ServeMux, api http.Handler) {
 
 func (s *Site) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("GET /{$}", s.undoubted(s.home))
 	mux.HandleFunc("GET /ended", s.endedPage)
 	mux.Handle("GET /market", satra.Background(http.HandlerFunc(s.marketStatus)))
 	for path, act := range map[string]func(*http.Request) (next string, err error){
@@ -195,11 +198,12 @@ func (s *Site) routes() http.Handler {
 		"/watchlist/add":     s.addSymbol,
 		"/watchlist/remove":  s.removeSymbol,
 		"/session/extend":    s.extend,
-		"/session/end":       s.end,
 	} {
-		mux.HandleFunc("POST "+path, s.acting(act))
+		mux.HandleFunc("POST "+path, s.undoubted(s.acting(act)))
 		mux.HandleFunc(path, methodNotAllowed("POST"))
 	}
+	mux.HandleFunc("POST /session/end", s.acting(s.end))
+	mux.HandleFunc("/session/end", methodNotAllowed("POST"))
 	s.accountRoutes(mux)
 	mux.HandleFunc("/{$}", methodNotAllowed("GET, HEAD"))
 	mux.HandleFunc("/", notFound)
@@ -213,9 +217,9 @@ func (s *Site) accountRoutes(mux *http.ServeMux) {
 		"/signin":   s.signInPage,
 		"/signup":   s.signUpPage,
 		"/reauth":   s.signedIn(s.reauthPage),
-		"/security": s.signedIn(s.securityPage),
+		"/security": s.undoubted(s.signedIn(s.securityPage)),
 
-		"/security/history": s.signedIn(s.historyPage),
+		"/security/history": s.undoubted(s.signedIn(s.historyPage)),
 
 		"/security/passphrase": s.proven(s.passphrasePage),
 	} {
