@@ -166,7 +166,7 @@ func (r *Ring) entry(row Row, person cipher.AEAD) Entry {
 	}
 	b, k, doubt := r.genuine(row)
 	if e.Doubt = doubt; doubt != "" && (e.At.Year() < 1970 || e.At.Year() > 9999) {
-		e.At = time.Time{} // which has a form in JSON
+		e.At, e.at = time.Time{}, row.At // which has a form in JSON
 	}
 	if b == nil {
 		return e
@@ -218,7 +218,7 @@ func (e Entry) bounded() Entry {
 	e.Detail, e.Error = text(e.Detail, limits.text), text(e.Error, limits.text)
 	e.Address = e.Address.Unmap().WithZone("")
 	e.Count = max(e.Count, 1)
-	e.Erased, e.Doubt, e.Writer, e.Seq = false, "", "", 0
+	e.Erased, e.Doubt, e.Writer, e.Seq, e.at = false, "", "", 0, 0
 	return e
 }
 

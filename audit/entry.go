@@ -77,6 +77,10 @@ type Entry struct {
 	// sets them.
 	Writer string `json:"writer,omitempty"`
 	Seq    int64  `json:"seq,omitempty"`
+
+	// at is the row's own time if At cannot tell it, so that a page goes on from
+	// there all the same.
+	at int64
 }
 
 // Outcome says what became of an act.

@@ -108,7 +108,7 @@ func matches(q Query, r Row) bool {
 		(q.Writer == "" || q.Writer == r.Writer) &&
 		(len(q.Principal) == 0 || bytes.Equal(q.Principal, r.Principal)) &&
 		(len(q.Address) == 0 || bytes.Equal(q.Address, r.Address)) &&
-		r.At >= q.From && (q.Until == 0 || r.At < q.Until)
+		(q.From == 0 || r.At >= q.From) && (q.Until == 0 || r.At < q.Until)
 }
 
 // AuditChain returns rows of one writer: see [Sink].

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -86,8 +87,8 @@ func (r *Reader) queries(f Filter) []Query {
 	if !f.Until.IsZero() {
 		q.Until = f.Until.UnixMicro()
 	}
-	if f.After.Writer != "" {
-		q.AfterAt, q.AfterWriter, q.AfterSeq = f.After.At.UnixMicro(), f.After.Writer, f.After.Seq
+	if f.After != (Entry{}) {
+		after(&q, f.After)
 	}
 	if f.Principal == "" && !f.Address.IsValid() {
 		return []Query{q}
@@ -98,6 +99,26 @@ func (r *Reader) queries(f Filter) []Query {
 		all = append(all, q)
 	}
 	return all
+}
+
+// after has q go on behind an entry. One without a writer, which only somebody else
+// can have put there, is no place that a query can name: what else is without one at
+// that instant is passed over.
+func after(q *Query, e Entry) {
+	at := e.At.UnixMicro()
+	if e.at != 0 {
+		at = e.at
+	}
+	switch {
+	case e.Writer != "":
+		q.AfterAt, q.AfterWriter, q.AfterSeq = at, e.Writer, e.Seq
+	case q.Oldest: // after all without a writer, before those with one
+		q.AfterAt, q.AfterWriter, q.AfterSeq = at, " ", math.MaxInt64
+	case q.Until == 0 || at < q.Until:
+		if q.Until = at; at == 0 { // which would be no bound
+			q.Until = -1
+		}
+	}
 }
 
 // open reads rows, with the keys of their principals.

@@ -21,7 +21,7 @@ type Report struct {
 
 // A Finding is something about the log that is not as it was written.
 type Finding struct {
-	Writer string // the chain, or "" of a checkpoint that cannot be used
+	Writer string // the chain; "" of a checkpoint that cannot be used, and of entries that name none
 	From   int64  // the first entry that it is about
 	To     int64  // the last one
 	What   Fault
@@ -30,13 +30,17 @@ type Finding struct {
 
 // String is the finding as a line for people.
 func (f Finding) String() string {
+	chain := Plain(f.Writer)
+	if f.Writer == "" {
+		chain = "without a chain"
+	}
 	switch {
-	case f.Writer == "":
+	case f.What == FaultCheckpoint:
 		return fmt.Sprintf("%s: %s", f.What, Plain(f.Detail))
 	case f.From == f.To:
-		return fmt.Sprintf("%s, entry %d: %s: %s", Plain(f.Writer), f.From, f.What, Plain(f.Detail))
+		return fmt.Sprintf("%s, entry %d: %s: %s", chain, f.From, f.What, Plain(f.Detail))
 	}
-	return fmt.Sprintf("%s, entries %d to %d: %s: %s", Plain(f.Writer), f.From, f.To, f.What, Plain(f.Detail))
+	return fmt.Sprintf("%s, entries %d to %d: %s: %s", chain, f.From, f.To, f.What, Plain(f.Detail))
 }
 
 // A Fault is what is wrong.
@@ -63,6 +67,7 @@ type verification struct {
 	heads  map[string]vouched // by writer, the furthest
 	cuts   map[string]mark    // by writer, the furthest
 	before int64              // what is older may be gone: retention has said so
+	tries  int                // MACs that may still be made to find out where rows came from
 }
 
 // A walked is what is known of a chain that was gone through.
@@ -98,7 +103,10 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 	if progress == nil {
 		progress = func(int) {}
 	}
-	v := &verification{Reader: r, progress: progress, chains: map[string]*walked{}, heads: map[string]vouched{}, cuts: map[string]mark{}}
+	v := &verification{
+		Reader: r, progress: progress, tries: mostTries,
+		chains: map[string]*walked{}, heads: map[string]vouched{}, cuts: map[string]mark{},
+	}
 	// At least twice: what was written since has to be known, too, the cut, for one, of
 	// what has gone from a chain while it was being read.
 	for again, round := true, 0; (again || round < 2) && round < 5; round++ {
@@ -112,6 +120,7 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 	if err := v.ends(ctx); err != nil {
 		return nil, err
 	}
+	delete(v.chains, "") // which is none
 	v.report.Chains = len(v.chains)
 	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Writer, b.Writer), cmp.Compare(a.From, b.From))
@@ -121,34 +130,50 @@ func (r *Reader) Verify(ctx context.Context, checkpoints []Checkpoint, progress 
 }
 
 // walkAll goes on through all chains that there are, and reports whether any is new.
+// They are listed first: rows of one may be found in another.
 func (v *verification) walkAll(ctx context.Context) (another bool, err error) {
+	// A row without a writer is in no list of chains, and is read like the others.
+	writers := []string{""}
 	for after := ""; ; {
 		chains, err := v.sink.AuditChains(ctx, after, chainsAtOne)
 		if err != nil {
 			return false, err
 		}
 		for _, c := range chains {
+			writers = append(writers, c.Writer)
 			if v.chains[c.Writer] == nil {
 				v.chains[c.Writer], another = unread(), true
-			}
-			if err := v.walk(ctx, c.Writer); err != nil {
-				return false, err
+				if c.First == math.MinInt64 { // no row comes before it, so that none can be asked for that comes after
+					v.find(c.Writer, c.First, c.First, FaultAltered, noSuchPlace)
+				}
 			}
 		}
 		if len(chains) < chainsAtOne {
-			return another, nil
+			break
 		}
 		after = chains[len(chains)-1].Writer
 	}
+	for _, writer := range writers {
+		if err := v.walk(ctx, writer); err != nil {
+			return false, err
+		}
+	}
+	return another, nil
 }
 
 // walk goes on through a chain from where it was left, to its present end.
 func (v *verification) walk(ctx context.Context, writer string) error {
 	w := v.chains[writer]
+	if w == nil {
+		w = unread()
+	}
 	for {
 		rows, err := v.sink.AuditChain(ctx, writer, w.read, cutAtOnce)
 		if err != nil {
 			return err
+		}
+		if len(rows) > 0 {
+			v.chains[writer] = w
 		}
 		for _, r := range rows {
 			w.read = r.Seq
@@ -160,72 +185,6 @@ func (v *verification) walk(ctx context.Context, writer string) error {
 			return nil
 		}
 	}
-}
-
-// step takes in the next row of a chain.
-func (v *verification) step(w *walked, r Row) {
-	b, _, why := v.ring.genuine(r)
-	switch {
-	case why == DoubtKey:
-		v.find(r.Writer, r.Seq, r.Seq, FaultKey, fmt.Sprintf("key %x is not among those that are given", b.key))
-	case why != "":
-		v.fault(r, b)
-	}
-	genuine := why == ""
-	if r.Seq < 1 {
-		if genuine {
-			v.find(r.Writer, r.Seq, r.Seq, FaultAltered, "a chain has no such place")
-		}
-		return
-	}
-	switch {
-	case w.first == 0:
-		w.first, w.trusted = r.Seq, genuine
-		if genuine {
-			w.prev = b.prev
-		}
-	case r.Seq != w.last+1:
-		v.find(r.Writer, w.last+1, r.Seq-1, FaultRemoved, "they are missing between others")
-	case genuine && w.unbroken && b.prev != w.lastMAC:
-		v.find(r.Writer, r.Seq, r.Seq, FaultReplaced, "it does not follow the entry before it")
-	}
-	w.last, w.unbroken = r.Seq, genuine
-	if !genuine {
-		return
-	}
-	copy(w.lastMAC[:], r.MAC)
-	at := time.UnixMicro(r.At).UTC()
-	if v.report.First.IsZero() || at.Before(v.report.First) {
-		v.report.First = at
-	}
-	if at.After(v.report.Last) {
-		v.report.Last = at
-	}
-	for _, m := range b.marks {
-		switch {
-		case r.Kind != string(KindCut):
-			v.vouch(m, fmt.Sprintf("entry %d of %s", r.Seq, r.Writer), r.At)
-		case m.writer == "":
-			v.before = max(v.before, m.seq)
-		case m.seq > v.cuts[m.writer].seq:
-			v.cuts[m.writer] = m
-		}
-	}
-}
-
-// fault tells a row that was moved from one that was altered.
-func (v *verification) fault(r Row, b *body) {
-	if b != nil && b.seq != r.Seq {
-		if k := v.ring.find(b.key); k != nil {
-			there := r
-			there.Seq = b.seq
-			if mac := k.macOf(there); string(mac[:]) == string(r.MAC) {
-				v.find(r.Writer, r.Seq, r.Seq, FaultMoved, fmt.Sprintf("it was written as entry %d", b.seq))
-				return
-			}
-		}
-	}
-	v.find(r.Writer, r.Seq, r.Seq, FaultAltered, "it is not as it was written")
 }
 
 func (v *verification) vouch(m mark, by string, at int64) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -144,6 +145,10 @@ func TestTamperingIsFoundAndLocated(t *testing.T) {
 		"a copy from another node": {func(c *crime, w string) {
 			there := c.sink.chains[c.writers[0]][5]
 			c.edit(w, altered(5, func(r *Row) { there.Writer, there.Seq = w, 5; *r = there }))
+		}, "5-5 moved"},
+		"a copy from another node, altered": {func(c *crime, w string) {
+			there := c.sink.chains[c.writers[0]][5]
+			c.edit(w, altered(5, func(r *Row) { there.Writer, there.Seq, there.Kind = w, 5, "renewed"; *r = there }))
 		}, "5-5 altered"},
 		"one by somebody who has the key": {func(c *crime, w string) {
 			forged := newChain(w, c.ring.active())
@@ -163,6 +168,11 @@ func TestTamperingIsFoundAndLocated(t *testing.T) {
 				return slices.Insert(rows, 0, Row{Writer: w, Seq: -1 << 62, At: 1, Kind: "signed_in", MAC: make([]byte, macSize)})
 			})
 		}, fmt.Sprintf("%d-%[1]d altered", int64(-1<<62))},
+		"an entry at the lowest place that there is": {func(c *crime, w string) {
+			c.edit(w, func(rows []Row) []Row {
+				return slices.Insert(rows, 0, Row{Writer: w, Seq: math.MinInt64, At: 1, Kind: "x"})
+			})
+		}, fmt.Sprintf("%d-%[1]d altered", math.MinInt64)},
 		"one of one's own making": {func(c *crime, w string) {
 			mallory := newTestRing(c.t, 1)
 			forged := newChain(w, mallory.active())
@@ -199,6 +209,32 @@ func TestTamperingIsFoundAndLocated(t *testing.T) {
 }
 
 func last(c *crime, writer string) int64 { return int64(len(c.sink.chains[writer])) }
+
+// TestEntriesWithoutAChainAreFound puts rows where no list of chains leads to.
+func TestEntriesWithoutAChainAreFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrime(t)
+		copied := c.sink.chains[c.writers[1]][4]
+		copied.Writer = ""
+		forged := Row{Seq: 9, At: copied.At, Kind: "signed_in", MAC: make([]byte, macSize)}
+		c.edit("", func([]Row) []Row { return []Row{copied, forged} })
+		report, err := NewReader(c.sink, c.ring).Verify(t.Context(), c.points, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range report.Findings {
+			got = append(got, f.String())
+		}
+		want := []string{
+			"without a chain, entry 5: moved: it was written as entry 5 of " + c.writers[1],
+			"without a chain, entry 9: altered: it is not as it was written",
+		}
+		if !slices.Equal(got, want) || report.Chains != 3 {
+			t.Errorf("got %q in %d chains, want %q in 3", got, report.Chains, want)
+		}
+	})
+}
 
 // TestARollbackOfEverythingIsFoundByCheckpoints takes the whole database back to an
 // earlier state, in which all chains vouch for each other.
