@@ -1,6 +1,9 @@
 package settings
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A rule looks at settings together. It is skipped if one of them has a
 // problem already, about which it could only guess.
@@ -51,7 +54,7 @@ func (s *Settings) publicHTTPS() bool { return strings.HasPrefix(s.PublicOrigin,
 
 // check looks at the settings together.
 func (l *loader) check() {
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, detectionRules) {
 		if l.anyBad(r.of) {
 			continue
 		}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit/detect"
 )
 
 // ErrHelp is the error of [Load] if -h or -help was asked for: no fault.
@@ -49,6 +50,7 @@ type Settings struct {
 	AuditKeys       string        // see [Settings.AuditKeysFile]
 	AuditHeads      string        // see [Settings.AuditHeadsFile]
 	AuditRetention  time.Duration // satra.Never: for ever
+	Detection       string        // off, DetectionTry or DetectionEnforce
 	SecureCookie    string        // "auto", "on" or "off"; see [Settings.CookieSecure]
 	PublicOrigin    string        // as a browser sends it, "https://dash.example"; or ""
 	TrustedProxies  []netip.Prefix
@@ -61,6 +63,10 @@ type Settings struct {
 	Config          string // the file that was read, or ""
 	PrintConfig     bool
 	AddAccount      string // the name of an account to make, or ""
+
+	DetectionActions   map[detect.Rule]detect.Action // see [Settings.Actions]
+	AlertWebhook       string                        // an address, or ""; it may be a secret
+	AlertWebhookSecret string                        // a file name: with AlertWebhook
 
 	// Warnings name what is odd and does not stop the start.
 	Warnings []string

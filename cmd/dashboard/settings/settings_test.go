@@ -93,7 +93,8 @@ func TestEverySettingInEverySource(t *testing.T) {
 	values := map[string]string{
 		"addr": "[::1]:9000", "data-dir": "/srv/d", "store": "memory", "seal-keys": "env:KEYS", "session-timeout": "1h30m", "session-lifetime": "24h",
 		"renew-after": "45m", "session-limit": "3", "remember": "48h", "daily-end": "06:00 Asia/Kolkata", "database": "sqlite:/srv/app.db", "signup": "closed",
-		"audit": "off", "audit-keys": "k", "audit-heads": "h.jsonl", "audit-retention": "720h",
+		"audit": "sqlite:/srv/audit.db", "audit-keys": "k", "audit-heads": "h.jsonl", "audit-retention": "720h",
+		"detection": "enforce", "detection-actions": "two_places=revoke", "alert-webhook": "https://alerts.example/…", "alert-webhook-secret": "s",
 		"cookie-secure": "on", "public-origin": "https://dash.example", "trusted-proxies": "10.0.0.0/8,::1", "tls-cert": "c.pem", "tls-key": "k.pem",
 		"insecure-listen": "true", "market-calendar": "m.json", "log-format": "json", "log-level": "debug",
 	}

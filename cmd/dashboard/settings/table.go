@@ -141,6 +141,30 @@ var table = []setting{
 		parse: parseTimeOrOff(minRetention, maxRetention, func(s *Settings) *time.Duration { return &s.AuditRetention }), show: func(s *Settings) string { return spellOrOff(s.AuditRetention) }, kinds: durations,
 	},
 	{
+		name: "detection", env: "DETECTION", arg: "off|try|enforce", byDefault: DetectionTry,
+		help:  "what is done about what looks wrong in the audit log: try tells of it, and logs what else it would do; enforce asks sessions for a fresh proof, or ends them",
+		right: "off, try or enforce",
+		parse: oneOf(func(s *Settings) *string { return &s.Detection }, "not a choice", off, DetectionTry, DetectionEnforce), show: func(s *Settings) string { return s.Detection }, kinds: texts,
+	},
+	{
+		name: "detection-actions", env: "DETECTION_ACTIONS", arg: "rule=action,…",
+		help:  "other actions than the usual ones, which are reused_token=revoke,browser_changed=step-up,two_places=step-up; actions are record, notify, step-up and revoke",
+		right: "rule=action with commas between, such as two_places=revoke,new_device=notify",
+		parse: parseActions, show: showActions, kinds: texts,
+	},
+	{
+		name: "alert-webhook", env: "ALERT_WEBHOOK", arg: "address",
+		help:  "is sent findings as signed JSON, unless they are only recorded: https://alerts.example/satra",
+		right: "https://host/path, or http:// on this machine, without a user",
+		parse: parseWebhook, show: showWebhook, kinds: texts, hidden: true,
+	},
+	{
+		name: "alert-webhook-secret", env: "ALERT_WEBHOOK_SECRET_FILE", arg: "file",
+		help:  "holds the secret that the webhook's messages are signed with, of 16 bytes or more",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.AlertWebhookSecret }), show: func(s *Settings) string { return s.AlertWebhookSecret }, kinds: texts,
+	},
+	{
 		name: "cookie-secure", env: "SESSION_COOKIE_SECURE", arg: "auto|on|off", byDefault: "auto",
 		help:  "auto is on, except on loopback without TLS and without a public origin",
 		right: "auto, on or off",

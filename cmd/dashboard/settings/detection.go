@@ -1,0 +1,126 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/satra-sessions/satra/audit/detect"
+)
+
+// What is done about what looks wrong in the audit log, and who is told.
+
+// The values of [Settings.Detection], and off.
+const (
+	DetectionTry     = "try"     // findings are written and told; what else would be done is logged
+	DetectionEnforce = "enforce" // and it is done
+)
+
+// defaultActions do the least that helps against a copied session: what a proof settles
+// is settled by a proof. All other rules' findings are told if they are strong.
+var defaultActions = map[detect.Rule]detect.Action{
+	detect.ReusedToken:    detect.Revoke,
+	detect.BrowserChanged: detect.StepUp,
+	detect.TwoPlaces:      detect.StepUp,
+}
+
+// Actions are the actions of all rules that have other ones than those of package
+// detect: the dashboard's, and on top of them the given ones.
+func (s *Settings) Actions() map[detect.Rule]detect.Action {
+	actions := maps.Clone(defaultActions)
+	maps.Copy(actions, s.DetectionActions)
+	return actions
+}
+
+// parseActions takes rule=action with commas between.
+func parseActions(s *Settings, v string) error {
+	actions := map[detect.Rule]detect.Action{}
+	for pair := range strings.SplitSeq(v, ",") {
+		if strings.TrimSpace(v) == "" {
+			break
+		}
+		name, does, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		rule := detect.Rule(strings.TrimSpace(name))
+		most, known := detect.Rules()[rule]
+		action, named := actionOf(strings.TrimSpace(does))
+		switch _, twice := actions[rule]; {
+		case !ok:
+			return errors.New("not rule=action with commas between")
+		case !known:
+			return fmt.Errorf("without a rule of its name: there is no %s", quote(string(rule)))
+		case !named:
+			return fmt.Errorf("without an action for %s", rule)
+		case action > most:
+			return fmt.Errorf("too much: %s may %s at most, because anybody could bring it about against anybody", rule, most)
+		case twice:
+			return fmt.Errorf("two actions for %s", rule)
+		}
+		actions[rule] = action
+	}
+	s.DetectionActions = actions
+	return nil
+}
+
+func actionOf(name string) (detect.Action, bool) {
+	for a := detect.Record; a <= detect.Revoke; a++ {
+		if a.String() == name {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+func showActions(s *Settings) string {
+	var pairs []string
+	for _, rule := range slices.Sorted(maps.Keys(s.DetectionActions)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%s", rule, s.DetectionActions[rule]))
+	}
+	return strings.Join(pairs, ",")
+}
+
+// parseWebhook takes an address of https, or of this machine.
+func parseWebhook(s *Settings, v string) error {
+	u, err := url.Parse(v)
+	local := err == nil && u.Scheme == "http" && isThisMachine(u.Hostname())
+	if v != "" && (err != nil || u.Host == "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !local) {
+		return errors.New("not the address of a webhook")
+	}
+	s.AlertWebhook = v
+	return nil
+}
+
+func isThisMachine(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// showWebhook leaves out the path, which is a secret with many a service.
+func showWebhook(s *Settings) string {
+	u, err := url.Parse(s.AlertWebhook)
+	if err != nil || s.AlertWebhook == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + "/…"
+}
+
+var detectionRules = []rule{
+	{[]string{"detection", "audit"}, func(s *Settings) string {
+		if s.Audit != off || s.Detection == off || s.origins["detection"] == byDefault {
+			return ""
+		}
+		return "detection: " + s.Detection + " reads the audit log, and audit is off; right is detection off, or an audit log"
+	}},
+	{[]string{"alert-webhook", "alert-webhook-secret"}, func(s *Settings) string {
+		switch {
+		case s.AlertWebhook != "" && s.AlertWebhookSecret == "":
+			return "alert-webhook is given without alert-webhook-secret; right is both or neither"
+		case s.AlertWebhook == "" && s.AlertWebhookSecret != "":
+			return "alert-webhook-secret is given without alert-webhook; right is both or neither"
+		}
+		return ""
+	}},
+}
