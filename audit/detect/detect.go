@@ -14,6 +14,8 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +59,24 @@ type Finding struct {
 	Text      string    // the facts in a sentence
 	Facts     []Fact
 	Entry     audit.Entry // with which it was found
+
+	// Entries name those that it is about, by which a person can look them up: the
+	// first, some between, and as the last one that with which it was found. There are
+	// 8 at most, however many were counted.
+	Entries []EntryRef
 }
+
+// An EntryRef names an entry of the log.
+type EntryRef struct {
+	Writer string    `json:"writer"` // the chain
+	Seq    int64     `json:"seq"`    // its place there
+	At     time.Time `json:"at"`
+}
+
+// String returns "writer/seq".
+func (r EntryRef) String() string { return audit.Plain(r.Writer) + "/" + strconv.FormatInt(r.Seq, 10) }
+
+func refOf(e audit.Entry) EntryRef { return EntryRef{e.Writer, e.Seq, e.At} }
 
 // A Fact is something that a person can check.
 type Fact struct {
@@ -130,9 +149,18 @@ func (d *Detector) Observe(e audit.Entry) []Finding {
 	return f.all
 }
 
-func (f *found) add(rule Rule, s Strength, about scope, text string, facts ...Fact) {
+// maxRefs is how many entries a finding names.
+const maxRefs = 8
+
+// add adds a finding of this entry and of those before it that are named.
+func (f *found) add(rule Rule, s Strength, about scope, before []EntryRef, text string, facts ...Fact) {
 	e := f.e
 	finding := Finding{Rule: rule, Strength: s, At: e.At, Text: text, Facts: facts, Entry: e}
+	for _, r := range append(slices.Clip(before[:min(len(before), maxRefs-1)]), refOf(e)) {
+		if !slices.Contains(finding.Entries, r) && r != (EntryRef{}) {
+			finding.Entries = append(finding.Entries, r)
+		}
+	}
 	if about&ofSession != 0 {
 		finding.Session = e.Session
 	}

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
@@ -10,7 +9,6 @@ import (
 
 // The thresholds of what comes in numbers.
 const (
-	floodWindow   = 10 * time.Minute
 	unknownTokens = 300  // from one network: a carrier's address has some, a restored backup of one company's many
 	unknownFrom   = 200  // networks
 	manySessions  = 1000 // begun from one network
@@ -31,21 +29,24 @@ func floodRules(keys int) []func(audit.Entry, *found) {
 				return
 			}
 			// Different ones: a page that polls shows the same one again and again.
-			if t := tokens.of(network); t.addOne(e.At, floodWindow, e.Session.String(), unknownTokens) && !everywhere.told {
-				f.add(TokenGuessing, Weak, ofNetwork, fmt.Sprintf("%d different unknown tokens or more came from %s within %s.", unknownTokens, network, spell(floodWindow)),
-					Fact{"at least", number(unknownTokens)}, Fact{"network", network})
+			t := tokens.of(network)
+			if count := t.addName(e, e.Session.String(), unknownTokens); !everywhere.wasTold(e.At) && t.tell(count, unknownTokens) {
+				f.add(TokenGuessing, Weak, ofNetwork, t.refs(), fmt.Sprintf("%d different unknown tokens or more came from %s within %s.", unknownTokens, network, t.within(e.At)),
+					Fact{"at least", number(unknownTokens)}, Fact{"network", network}, Fact{"within", t.within(e.At)})
 			}
-			if everywhere.addOne(e.At, floodWindow, network, unknownFrom) {
-				f.add(UnknownEverywhere, Info, 0, fmt.Sprintf("Unknown tokens came from %d networks or more within %s: a store was cleared or set back, perhaps.", unknownFrom, spell(floodWindow)),
-					Fact{"networks", number(unknownFrom)})
+			t = &everywhere
+			if count := t.addName(e, network, unknownFrom); t.tell(count, unknownFrom) {
+				f.add(UnknownEverywhere, Info, 0, t.refs(), fmt.Sprintf("Unknown tokens came from %d networks or more within %s: a store was cleared or set back, perhaps.", unknownFrom, t.within(e.At)),
+					Fact{"networks", number(unknownFrom)}, Fact{"within", t.within(e.At)})
 			}
 		case satra.EventCreated:
 			if network == "" {
 				return
 			}
-			if t := begun.of(network); t.add(e.At, floodWindow, n, manySessions) {
-				f.add(ManySessions, Weak, ofNetwork, fmt.Sprintf("%d sessions were begun from %s within %s.", t.count, network, spell(floodWindow)),
-					Fact{"sessions", number(t.count)}, Fact{"network", network})
+			t := begun.of(network)
+			if count := t.add(e, n); t.tell(count, manySessions) {
+				f.add(ManySessions, Weak, ofNetwork, t.refs(), fmt.Sprintf("%d sessions were begun from %s within %s.", count, network, t.within(e.At)),
+					Fact{"sessions", number(count)}, Fact{"network", network}, Fact{"within", t.within(e.At)})
 			}
 		case satra.EventCSRFRejected, satra.EventCrossOrigin:
 			// What comes from elsewhere is refused before the session is known.
@@ -56,9 +57,10 @@ func floodRules(keys int) []func(audit.Entry, *found) {
 			if of == "network " {
 				return
 			}
-			if t := forms.of(of); t.add(e.At, floodWindow, n, refusedForms) {
-				f.add(RefusedForms, Weak, scope, fmt.Sprintf("%d forms of %s were refused within %s, because they came from elsewhere or without the session's token.", t.count, of, spell(floodWindow)),
-					Fact{"refused", number(t.count)}, Fact{"of", of})
+			t := forms.of(of)
+			if count := t.add(e, n); t.tell(count, refusedForms) {
+				f.add(RefusedForms, Weak, scope, t.refs(), fmt.Sprintf("%d forms of %s were refused within %s, because they came from elsewhere or without the session's token.", count, of, t.within(e.At)),
+					Fact{"refused", number(count)}, Fact{"of", of}, Fact{"within", t.within(e.At)})
 			}
 		case satra.EventEnded, audit.KindErased:
 			of := e.Principal
@@ -68,13 +70,14 @@ func floodRules(keys int) []func(audit.Entry, *found) {
 			if e.Actor == "" || e.Actor == e.Principal || of == "" {
 				return
 			}
-			if t := actors.of(e.Actor); t.addOne(e.At, floodWindow, of, manyPeople) {
-				f.add(UnusualActor, Weak, 0, fmt.Sprintf("%s has ended the sessions, or erased the entries, of %d people or more within %s.", audit.Plain(e.Actor), manyPeople, spell(floodWindow)),
-					Fact{"actor", audit.Plain(e.Actor)}, Fact{"at least", number(manyPeople)})
+			t := actors.of(e.Actor)
+			if count := t.addName(e, of, manyPeople); t.tell(count, manyPeople) {
+				f.add(UnusualActor, Weak, 0, t.refs(), fmt.Sprintf("%s has ended the sessions, or erased the entries, of %d people or more within %s.", audit.Plain(e.Actor), manyPeople, t.within(e.At)),
+					Fact{"actor", audit.Plain(e.Actor)}, Fact{"at least", number(manyPeople)}, Fact{"within", t.within(e.At)})
 			}
 		case satra.EventEndedAll:
 			if e.Actor != "" && e.Principal == "" {
-				f.add(UnusualActor, Weak, 0, fmt.Sprintf("%s has ended the sessions of everybody.", audit.Plain(e.Actor)), Fact{"actor", audit.Plain(e.Actor)})
+				f.add(UnusualActor, Weak, 0, nil, fmt.Sprintf("%s has ended the sessions of everybody.", audit.Plain(e.Actor)), Fact{"actor", audit.Plain(e.Actor)})
 			}
 		}
 	}}

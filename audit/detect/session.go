@@ -16,13 +16,13 @@ const turnsWithin = 10 * time.Minute
 type use struct {
 	browser, device, network string
 	before                   *place // the other place it was used from, if it was
-	at                       time.Time
+	ref                      EntryRef
 	told                     time.Time // when it was found in two places
 }
 
 type place struct {
 	browser, device, network string
-	at                       time.Time
+	ref                      EntryRef
 }
 
 // sessionRules look at what happens within one session. Whoever trips them holds its
@@ -47,18 +47,20 @@ func (d *Detector) reused(uses *memory[satra.ID, use], shown *memory[satra.ID, t
 	t, u := shown.of(e.Session), uses.of(e.Session)
 	browser := d.browserOf(e)
 	elsewhere := u.browser != "" && browser != "" && browser != u.browser
-	before := t.count
-	often := t.add(e.At, turnsWithin, max(e.Count, 1), reusedOften)
-	strength := Weak
+	n := max(e.Count, 1)
+	count, strength := t.add(e, n), Weak
 	switch {
-	case elsewhere && !t.told, often:
-		strength, t.told = Strong, true
-	case t.told || before > 0 && t.count > max(e.Count, 1): // it is known
+	case elsewhere, count >= reusedOften:
+		if !t.tell(max(count, reusedOften), reusedOften) {
+			return
+		}
+		strength = Strong
+	case count > n: // it is known
 		return
 	}
-	f.add(ReusedToken, strength, ofSession|ofPrincipal|ofNetwork,
-		fmt.Sprintf("A token that had been replaced was shown again, %d time(s), by %s from %s.", t.count, orUnknown(d.deviceOf(e), "an unknown program"), orUnknown(networkOf(e), unknownNetwork)),
-		Fact{"session", e.Session.String()}, Fact{"network", networkOf(e)}, Fact{"device", d.deviceOf(e)}, Fact{"times", number(t.count)})
+	f.add(ReusedToken, strength, ofSession|ofPrincipal|ofNetwork, t.refs(),
+		fmt.Sprintf("A token that had been replaced was shown again, %d time(s), by %s from %s.", count, orUnknown(d.deviceOf(e), "an unknown program"), orUnknown(networkOf(e), unknownNetwork)),
+		Fact{"session", e.Session.String()}, Fact{"network", networkOf(e)}, Fact{"device", d.deviceOf(e)}, Fact{"times", number(count)})
 }
 
 // showsUse tells the kinds that only who holds the session's present secret causes.
@@ -82,30 +84,30 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 	browser, device, network := d.browserOf(e), d.deviceOf(e), networkOf(e)
 	u := uses.of(e.Session)
 	if e.Kind == satra.EventSignedIn { // a fresh proof: whoever gave it may be anywhere
-		*u = use{browser: browser, device: device, network: network, at: e.At}
+		*u = use{browser: browser, device: device, network: network, ref: refOf(e)}
 		return
 	}
 	if browser != "" && u.browser != "" && device != u.device {
 		b := u.before
-		inTurn := b != nil && b.browser == browser && u.browser != browser && b.network == network && u.network != network && e.At.Sub(b.at) <= turnsWithin
+		inTurn := b != nil && b.browser == browser && u.browser != browser && b.network == network && u.network != network && e.At.Sub(b.ref.At) <= turnsWithin
 		facts := []Fact{{"session", e.Session.String()}, {"before", u.device}, {"now", device}, {"network", network}}
 		switch {
 		case !u.told.IsZero() && e.At.Sub(u.told).Abs() <= turnsWithin: // it is known
 		case inTurn:
 			u.told = e.At
-			f.add(TwoPlaces, Strong, ofSession|ofPrincipal, fmt.Sprintf("One session is used in turn by %s from %s and by %s from %s, within %s.",
-				u.device, u.network, device, network, spell(e.At.Sub(b.at))), facts...)
+			f.add(TwoPlaces, Strong, ofSession|ofPrincipal, []EntryRef{b.ref, u.ref}, fmt.Sprintf("One session is used in turn by %s from %s and by %s from %s, within %s.",
+				u.device, u.network, device, network, spell(e.At.Sub(b.ref.At))), facts...)
 		case browser != u.browser:
-			f.add(BrowserChanged, Strong, ofSession|ofPrincipal, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
+			f.add(BrowserChanged, Strong, ofSession|ofPrincipal, []EntryRef{u.ref}, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
 		default: // a phone that asks for the page of a desktop says that it is one
-			f.add(SystemChanged, Weak, ofSession|ofPrincipal, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
+			f.add(SystemChanged, Weak, ofSession|ofPrincipal, []EntryRef{u.ref}, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
 		}
-		u.before = &place{u.browser, u.device, u.network, u.at}
+		u.before = &place{u.browser, u.device, u.network, u.ref}
 	}
 	if browser != "" {
 		u.browser, u.device = browser, device
 	}
-	u.network, u.at = network, e.At
+	u.network, u.ref = network, refOf(e)
 }
 
 const unknownNetwork = "an unknown network"

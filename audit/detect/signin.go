@@ -14,7 +14,6 @@ import (
 // The thresholds of guessing. A person who has forgotten a password gives up, or asks
 // for a new one, long before; an office behind one address has many of them.
 const (
-	guessWindow   = 10 * time.Minute
 	guessAccount  = 10  // refused sign-ins of one account
 	guessNetwork  = 50  // from one network
 	guessAccounts = 20  // different accounts from one network, or
@@ -35,9 +34,9 @@ type person struct {
 }
 
 type seenAt struct {
-	at                  time.Time
 	latitude, longitude float64
 	network             string
+	ref                 EntryRef
 }
 
 // signInRules look at sign-ins and refused ones. The guessing rules can be tripped by
@@ -51,9 +50,9 @@ func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float
 			network := networkOf(e)
 			switch {
 			case e.Kind == satra.EventSignedIn:
-				anywhere.succeeded(e.At)
+				anywhere.good.add(e, 1)
 				if network != "" {
-					byNetwork.of(network).succeeded(e.At)
+					byNetwork.of(network).good.add(e, 1)
 				}
 				return
 			case e.Kind != satra.EventSignInRefused || e.Error != "": // by a limit or an epoch, after a right proof
@@ -61,26 +60,31 @@ func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float
 			}
 			n := max(e.Count, 1)
 			if e.Principal != "" {
-				if t := byAccount.of(e.Principal); t.add(e.At, guessWindow, n, guessAccount) {
-					f.add(GuessingAccount, Weak, ofPrincipal, fmt.Sprintf("%d sign-ins of one account were refused within %s.", t.count, spell(guessWindow)),
-						Fact{"refused", number(t.count)}, Fact{"last network", network})
+				t := byAccount.of(e.Principal)
+				if count := t.add(e, n); t.tell(count, guessAccount) {
+					f.add(GuessingAccount, Weak, ofPrincipal, t.refs(), fmt.Sprintf("%d sign-ins of one account were refused within %s.", count, t.within(e.At)),
+						Fact{"refused", number(count)}, Fact{"last network", network}, Fact{"within", t.within(e.At)})
 				}
 			}
-			if anywhere.refused(e, guessAnywhere) {
-				f.add(GuessingWide, Weak, 0, fmt.Sprintf("Sign-ins of %d accounts or more, or from as many networks, were refused within %s.", guessAnywhere, spell(guessWindow)),
-					Fact{"at least", number(guessAnywhere)})
+			if t := anywhere.refused(e, guessAnywhere); t != nil {
+				f.add(GuessingWide, Weak, 0, t.refs(), fmt.Sprintf("Sign-ins of %d accounts or more, or from as many networks, were refused within %s.", guessAnywhere, t.within(e.At)),
+					Fact{"at least", number(guessAnywhere)}, Fact{"within", t.within(e.At)})
 			}
 			if network == "" {
 				return
 			}
 			w := byNetwork.of(network)
-			if w.tries.add(e.At, guessWindow, n, guessNetwork) && !w.mostlySucceeds(w.tries.count) {
-				f.add(GuessingNetwork, Weak, ofNetwork, fmt.Sprintf("%d sign-ins from %s were refused within %s.", w.tries.count, network, spell(guessWindow)),
-					Fact{"refused", number(w.tries.count)}, Fact{"network", network})
+			t := &w.tries
+			if count := t.add(e, n); !w.mostlySucceeds(e.At, count) && t.tell(count, guessNetwork) {
+				f.add(GuessingNetwork, Weak, ofNetwork, t.refs(), fmt.Sprintf("%d sign-ins from %s were refused within %s.", count, network, t.within(e.At)),
+					Fact{"refused", number(count)}, Fact{"network", network}, Fact{"within", t.within(e.At)})
 			}
-			if e.Principal != "" && w.refused(e, guessAccounts) {
-				f.add(GuessingWide, Weak, ofNetwork, fmt.Sprintf("Sign-ins of %d accounts or more from %s were refused within %s.", guessAccounts, network, spell(guessWindow)),
-					Fact{"at least", number(guessAccounts)}, Fact{"network", network})
+			if e.Principal == "" {
+				return
+			}
+			if t := w.refused(e, guessAccounts); t != nil {
+				f.add(GuessingWide, Weak, ofNetwork, t.refs(), fmt.Sprintf("Sign-ins of %d accounts or more from %s were refused within %s.", guessAccounts, network, t.within(e.At)),
+					Fact{"at least", number(guessAccounts)}, Fact{"network", network}, Fact{"within", t.within(e.At)})
 			}
 		},
 		func(e audit.Entry, f *found) {
@@ -99,18 +103,22 @@ type wide struct {
 	tries, accounts, good tally
 }
 
-func (w *wide) succeeded(at time.Time) { w.good.add(at, guessWindow, 1, 1<<30) }
-
-// refused counts a refusal by its account, or where there is none by its network.
-func (w *wide) refused(e audit.Entry, most int) bool {
+// refused counts a refusal by its account, or where there is none by its network, and
+// returns the tally if there is to tell of it.
+func (w *wide) refused(e audit.Entry, most int) *tally {
 	name := "account " + e.Principal
 	if e.Principal == "" {
 		name = "network " + networkOf(e)
 	}
-	return w.accounts.addOne(e.At, guessWindow, name, most) && !w.mostlySucceeds(most)
+	if count := w.accounts.addName(e, name, most); w.mostlySucceeds(e.At, most) || !w.accounts.tell(count, most) {
+		return nil
+	}
+	return &w.accounts
 }
 
-func (w *wide) mostlySucceeds(refused int) bool { return w.good.count > 2*refused }
+func (w *wide) mostlySucceeds(at time.Time, refused int) bool {
+	return w.good.count(stepOf(at)) > 2*refused
+}
 
 // device finds a sign-in with a browser and system that the principal was not seen
 // with. The very first is no finding.
@@ -120,7 +128,7 @@ func (d *Detector) device(p *person, e audit.Entry, f *found) {
 		return
 	}
 	if len(p.devices) > 0 {
-		f.add(NewDevice, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("A sign-in with %s, which this account was not seen with before, from %s.", device, orUnknown(networkOf(e), unknownNetwork)),
+		f.add(NewDevice, Weak, ofSession|ofPrincipal|ofNetwork, nil, fmt.Sprintf("A sign-in with %s, which this account was not seen with before, from %s.", device, orUnknown(networkOf(e), unknownNetwork)),
 			Fact{"device", device}, Fact{"network", networkOf(e)}, Fact{"known", number(len(p.devices))})
 	}
 	if p.devices = append(p.devices, device); len(p.devices) > maxDevices {
@@ -137,15 +145,15 @@ func travelled(p *person, locate func(netip.Addr) (float64, float64, bool), e au
 	if !ok {
 		return
 	}
-	here := &seenAt{e.At, latitude, longitude, networkOf(e)}
-	if last := p.last; last != nil && here.at.After(last.at) {
+	here := &seenAt{latitude, longitude, networkOf(e), refOf(e)}
+	if last := p.last; last != nil && here.ref.At.After(last.ref.At) {
 		far := distance(last, here)
-		if hours := here.at.Sub(last.at).Hours(); far > travelLeast && far > travelSpeed*hours {
-			f.add(ImpossibleTravel, Weak, ofSession|ofPrincipal|ofNetwork, fmt.Sprintf("Two sign-ins are %.0f km apart, from %s and %s, with %s between them.", far, last.network, here.network, spell(here.at.Sub(last.at))),
-				Fact{"km", fmt.Sprintf("%.0f", far)}, Fact{"from", last.network}, Fact{"to", here.network}, Fact{"between", spell(here.at.Sub(last.at))})
+		if hours := here.ref.At.Sub(last.ref.At).Hours(); far > travelLeast && far > travelSpeed*hours {
+			f.add(ImpossibleTravel, Weak, ofSession|ofPrincipal|ofNetwork, []EntryRef{last.ref}, fmt.Sprintf("Two sign-ins are %.0f km apart, from %s and %s, with %s between them.", far, last.network, here.network, spell(here.ref.At.Sub(last.ref.At))),
+				Fact{"km", fmt.Sprintf("%.0f", far)}, Fact{"from", last.network}, Fact{"to", here.network}, Fact{"between", spell(here.ref.At.Sub(last.ref.At))})
 		}
 	}
-	if p.last == nil || here.at.After(p.last.at) {
+	if p.last == nil || here.ref.At.After(p.last.ref.At) {
 		p.last = here
 	}
 }

@@ -41,7 +41,7 @@ func TestASavedLogIsReplayed(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	words := []string{"1  guessing_account", "10 sign-ins of one account were refused within 10m", "Account asha. Would be: record"}
+	words := []string{"1  guessing_account", "10 sign-ins of one account were refused within 1m", "Account asha. Would be: record"}
 	expect(t, exitOK, words, "detect", "replay", "-keys", k.flags[3], "sqlite:"+db)
 	out := filepath.Join(k.dir, "out.jsonl")
 	expect(t, exitOK, nil, k.run("export", "-o", out)...)
