@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
@@ -19,6 +20,8 @@ import (
 // it.
 type auditing struct {
 	log     *audit.Log // nil: there is none
+	watch   *watch     // nil: nothing is looked for
+	acts    *responder // nil: not yet, or not at all
 	store   *backend.Store
 	heads   *audit.CheckpointFile
 	summary string
@@ -81,16 +84,27 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 	if a.heads, err = audit.OpenCheckpointFile(s.AuditHeadsFile()); err != nil {
 		return err
 	}
-	watch, err := watchFrom(ctx, audit.NewReader(sink, keys), log)
-	if err != nil {
-		return err
-	}
-	a.log, err = audit.Open(ctx, sink, &audit.Options{
-		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention, Copy: watch.observe,
+	o := &audit.Options{
+		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention,
 		Problem: func(err error) { log.Error("audit", "error", err) },
-	})
-	if err == nil {
-		watch.to.Store(a.log)
+	}
+	if s.Detects() {
+		if a.watch, err = watchFrom(ctx, audit.NewReader(sink, keys), log); err != nil {
+			return err
+		}
+		o.Copy = a.watch.observe
+	}
+	a.log, err = audit.Open(ctx, sink, o)
+	if err == nil && a.watch != nil {
+		a.watch.to.Store(a.log)
+	}
+	return err
+}
+
+// respond begins to act on what is found.
+func (a *auditing) respond(s *settings.Settings, sessions *satra.Manager, log *slog.Logger) (err error) {
+	if a.watch != nil {
+		a.acts, err = respond(s, sessions, a.watch.findings, log)
 	}
 	return err
 }
@@ -110,9 +124,12 @@ func sameKeys(ctx context.Context, r *audit.Reader, s *settings.Settings) error 
 // Close ends the log, in order if that takes no longer than patience.
 func (a *auditing) Close() error {
 	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if a.acts != nil { // first: what it does is written
+		errs = append(errs, a.acts.Close(ctx))
+	}
 	if a.log != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
 		errs = append(errs, a.log.Close(ctx))
 	}
 	if a.heads != nil {

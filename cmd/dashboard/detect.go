@@ -12,11 +12,12 @@ import (
 )
 
 // A watch holds the rules of package detect against what is written into the audit
-// log, and writes what it finds there, too.
+// log, and writes what it finds there, too. What is done about it is the responder's.
 type watch struct {
 	detector *detect.Detector
 	log      *slog.Logger
 	to       atomic.Pointer[audit.Log]
+	findings chan caught // for the responder
 }
 
 // known is how many of the last sign-ins the rules know of at the start, so that a
@@ -24,7 +25,7 @@ type watch struct {
 const known = 10_000
 
 func watchFrom(ctx context.Context, r *audit.Reader, log *slog.Logger) (*watch, error) {
-	w := &watch{detector: detect.New(nil), log: log}
+	w := &watch{detector: detect.New(nil), log: log, findings: make(chan caught, waiting)}
 	var all []audit.Entry
 	for f := (audit.Filter{Kind: satra.EventSignedIn, Limit: 1000}); len(all) < known; {
 		page, err := r.Entries(ctx, f)
@@ -60,6 +61,11 @@ func (w *watch) observe(e audit.Entry) {
 				At: f.At, Kind: audit.KindFinding, Reason: satra.Reason(f.Rule), Session: f.Session, Principal: f.Principal,
 				Address: e.Address, UserAgent: e.UserAgent, Request: e.Request, Detail: f.Text,
 			})
+		}
+		select {
+		case w.findings <- caught{f, e.Request}:
+		default:
+			w.log.Error("policy: too many findings wait, and nothing is done about this one", "rule", f.Rule, "session", f.Session)
 		}
 	}
 }

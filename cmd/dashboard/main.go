@@ -82,6 +82,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
+	if err := p.audit.respond(s, site.Sessions(), log); err != nil {
+		return errors.Join(err, site.Close(context.WithoutCancel(ctx)), p.Close())
+	}
 	report(stdout, s, p, f.calendar, listener.Addr())
 	server := &http.Server{
 		Handler:           site,

@@ -40,6 +40,7 @@ func report(w io.Writer, s *settings.Settings, p *parts, calendar *market.Calend
 	if p.audit.note != "" {
 		row("note", p.audit.note)
 	}
+	row("watch", watching(s))
 	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))
 	if s.CookieSecure() {
 		row("cookie", "__Host-satra, for HTTPS only")
@@ -55,6 +56,17 @@ func report(w io.Writer, s *settings.Settings, p *parts, calendar *market.Calend
 	origin := s.Origin(addr.(*net.TCPAddr).Port)
 	row("origin", origin)
 	fmt.Fprintf(w, "Open %s in a browser. Ctrl-C ends the program.\n", origin)
+}
+
+// watching says what is done about what looks wrong.
+func watching(s *settings.Settings) string {
+	switch {
+	case !s.Detects():
+		return "off: nobody looks at what happens"
+	case s.Detection == settings.DetectionEnforce:
+		return "findings are written, and acted on: step-up and revoke"
+	}
+	return "findings are written; -detection enforce acts on them, too"
 }
 
 // duration writes 1h0m0s as 1h.

@@ -28,6 +28,9 @@ var defaultActions = map[detect.Rule]detect.Action{
 	detect.TwoPlaces:      detect.StepUp,
 }
 
+// Detects reports whether anybody looks for what is wrong.
+func (s *Settings) Detects() bool { return s.Detection != off && s.Audit != off }
+
 // Actions are the actions of all rules that have other ones than those of package
 // detect: the dashboard's, and on top of them the given ones.
 func (s *Settings) Actions() map[detect.Rule]detect.Action {

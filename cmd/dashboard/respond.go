@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+	"github.com/satra-sessions/satra/audit/detect"
+	"github.com/satra-sessions/satra/cmd/dashboard/settings"
+	"github.com/satra-sessions/satra/cmd/dashboard/web"
+)
+
+// A responder does about findings what the policy says, on a goroutine of its own: an
+// act is written into the audit log before it is done, and the log's own goroutine,
+// which finds, must not wait for itself.
+type responder struct {
+	policy   *detect.Policy
+	sessions *satra.Manager
+	webhook  *detect.Webhook // nil: none
+	log      *slog.Logger
+	findings <-chan caught
+	stop     chan struct{}
+	ended    chan struct{}
+}
+
+// A caught finding waits for the responder.
+type caught struct {
+	finding detect.Finding
+	request string // with which it was found
+}
+
+// waiting is how many findings wait at most. Those beyond are written and told all the
+// same, and nothing else is done about them.
+const waiting = 1000
+
+// actPatience is how long an act may take.
+const actPatience = 10 * time.Second
+
+// policyActor is who acts, in the audit log.
+const policyActor = "policy"
+
+// respond begins to act on findings, those included that were caught before.
+func respond(s *settings.Settings, sessions *satra.Manager, findings <-chan caught, log *slog.Logger) (*responder, error) {
+	r := &responder{sessions: sessions, log: log, findings: findings, stop: make(chan struct{}), ended: make(chan struct{})}
+	o := detect.PolicyOptions{
+		Actions: s.Actions(), Enforce: s.Detection == settings.DetectionEnforce,
+		OnRecord: r.record, OnStepUp: r.stepUp, OnRevoke: r.revoke,
+	}
+	if s.AlertWebhook != "" {
+		secret, err := readSecret(s.AlertWebhookSecret)
+		if err != nil {
+			return nil, unreadable("alert-webhook-secret", s.AlertWebhookSecret, err)
+		}
+		r.webhook, err = detect.NewWebhook(s.AlertWebhook, secret, &detect.WebhookOptions{
+			Problem: func(err error) { log.Error("alert-webhook", "error", err) },
+		})
+		if err != nil {
+			return nil, fmt.Errorf("alert-webhook: %w", err)
+		}
+		o.OnNotify = r.webhook.Notify
+	}
+	var err error
+	if r.policy, err = detect.NewPolicy(&o); err != nil {
+		return nil, errors.Join(fmt.Errorf("detection-actions: %w", err), r.closeHooks(context.Background()))
+	}
+	go r.run()
+	return r, nil
+}
+
+// readSecret leaves out the end of the line that an editor adds.
+func readSecret(name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	return []byte(strings.TrimRight(string(data), "\r\n")), err
+}
+
+func (r *responder) run() {
+	defer close(r.ended)
+	for {
+		select {
+		case c := <-r.findings:
+			r.apply(c)
+		case <-r.stop:
+			for {
+				select {
+				case c := <-r.findings:
+					r.apply(c)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// apply does what the policy says. What is written of it has the request's ID, and names
+// the finding.
+func (r *responder) apply(c caught) {
+	ctx, cancel := context.WithTimeout(context.Background(), actPatience)
+	defer cancel()
+	ctx = audit.Because(web.WithRequestID(ctx, c.request), causeOf(c.finding))
+	r.policy.Apply(ctx, c.finding) // its errors are told to record
+}
+
+// causeOf names a finding, and the entries by which a person can check it.
+func causeOf(f detect.Finding) string {
+	refs := make([]string, len(f.Entries))
+	for i, ref := range f.Entries {
+		refs[i] = ref.String()
+	}
+	return fmt.Sprintf("%s: %s (entries %s)", f.Rule, f.Text, strings.Join(refs, ", "))
+}
+
+func (r *responder) stepUp(ctx context.Context, d detect.Decision) error {
+	return overIsWell(r.sessions.StepUp(ctx, d.Finding.Session, satra.StepUp{Reason: satra.Reason(d.Finding.Rule), Actor: policyActor}))
+}
+
+func (r *responder) revoke(ctx context.Context, d detect.Decision) error {
+	return overIsWell(r.sessions.End(ctx, d.Finding.Session, satra.End{Reason: satra.ReasonStolen, Actor: policyActor}))
+}
+
+// overIsWell takes it for done if there is no session any more, or nobody signed in.
+func overIsWell(err error) error {
+	for _, over := range []error{satra.ErrEnded, satra.ErrNotFound, satra.ErrNoSession} {
+		if errors.Is(err, over) {
+			return nil
+		}
+	}
+	return err
+}
+
+// record logs what was done beyond telling, and what would have been.
+func (r *responder) record(d detect.Decision) {
+	if d.Err != nil {
+		r.log.Error("policy", "rule", d.Finding.Rule, "action", d.Action, "error", d.Err)
+		return
+	}
+	if d.Action <= detect.Notify {
+		return
+	}
+	r.log.LogAttrs(context.Background(), slog.LevelWarn, "policy", slog.String("rule", string(d.Finding.Rule)), slog.Any("action", d.Action),
+		slog.Bool("tried_only", d.DryRun), slog.String("why", d.Why), slog.String("session", d.Finding.Session.String()),
+		slog.String("principal", d.Finding.Principal), slog.String("text", d.Finding.Text))
+}
+
+// Close does what waits, and sends what the webhook has, in ctx.
+func (r *responder) Close(ctx context.Context) error {
+	close(r.stop)
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), r.closeHooks(ctx))
+	}
+	return r.closeHooks(ctx)
+}
+
+func (r *responder) closeHooks(ctx context.Context) error {
+	if r.webhook == nil {
+		return nil
+	}
+	return r.webhook.Close(ctx)
+}
