@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -71,44 +70,6 @@ func newLog(t *testing.T) *kept {
 
 func (k *kept) run(command string, args ...string) []string {
 	return append(append([]string{"audit", command}, k.flags...), args...)
-}
-
-// edit changes the file as whoever can write to it does.
-func (k *kept) edit(t *testing.T, statement string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(k.dir, "audit.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestVerifyFindsWhatSQLHasDone tampers by SQL with a log in a file.
-func TestVerifyFindsWhatSQLHasDone(t *testing.T) {
-	for statement, want := range map[string]string{
-		"SELECT 1": "The log is as it was written.",
-		"UPDATE audit SET kind = 'renewed' WHERE seq = 3":                  "entry 3: altered",
-		"UPDATE audit SET at = at + 1 WHERE seq = 1":                       "entry 1: altered",
-		"DELETE FROM audit WHERE seq = 2":                                  "entry 2: removed",
-		"DELETE FROM audit WHERE seq = 1":                                  "entry 1: removed",
-		"DELETE FROM audit WHERE seq >= 4":                                 "truncated: they are missing at the new end",
-		"DELETE FROM audit":                                                "the whole chain is missing",
-		"DELETE FROM audit WHERE writer = (SELECT min(writer) FROM audit)": "the whole chain is missing",
-		"UPDATE audit SET seq = -seq WHERE seq IN (2, 3); UPDATE audit SET seq = 5 + seq WHERE seq < 0": "entry 2: moved: it was written as entry 3",
-	} {
-		t.Run(statement, func(t *testing.T) {
-			k := newLog(t)
-			k.edit(t, statement)
-			code := exitProblem
-			if strings.HasPrefix(want, "The log") {
-				code = exitOK
-			}
-			expect(t, code, []string{want}, k.run("verify", "-heads", filepath.Join(k.dir, "heads.jsonl"))...)
-		})
-	}
 }
 
 func TestShowTailAndExport(t *testing.T) {
