@@ -88,6 +88,16 @@ var scenarios = []scenario{
 		l.uses("asha", 1, 1, "203.0.113.7", windows)
 		l.uses("asha", 1, 1, "198.51.100.9", chromeOn)
 	}, map[Rule]int{BrowserChanged: 1}},
+	{"a stolen cookie that only reads", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn)
+	}, map[Rule]int{BrowserChanged: 1}},
+	{"a stolen cookie, and the owner proves to be the owner", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn)
+		l.add(20*time.Minute, satra.EventReauthenticated, "asha", 1, "203.0.113.7", windows)
+		l.uses("asha", 1, 1, "203.0.113.7", windows)
+	}, map[Rule]int{BrowserChanged: 1}},
 	{"a thief beside the owner", true, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		for range 3 {

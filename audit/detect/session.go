@@ -66,7 +66,7 @@ func (d *Detector) reused(uses *memory[satra.ID, use], shown *memory[satra.ID, t
 // showsUse tells the kinds that only who holds the session's present secret causes.
 func showsUse(e audit.Entry) bool {
 	switch e.Kind {
-	case satra.EventSignedIn, satra.EventReauthenticated, satra.EventRenewed, satra.EventExtended:
+	case satra.EventSignedIn, satra.EventReauthenticated, satra.EventRenewed, satra.EventExtended, satra.EventSeenElsewhere:
 	case satra.EventEnded:
 		return e.Reason == satra.ReasonSignedOut
 	default:
@@ -83,7 +83,7 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 	}
 	browser, device, network := d.browserOf(e), d.deviceOf(e), networkOf(e)
 	u := uses.of(e.Session)
-	if e.Kind == satra.EventSignedIn { // a fresh proof: whoever gave it may be anywhere
+	if e.Kind == satra.EventSignedIn || e.Kind == satra.EventReauthenticated { // a fresh proof: whoever gave it may be anywhere
 		*u = use{browser: browser, device: device, network: network, ref: refOf(e)}
 		return
 	}
