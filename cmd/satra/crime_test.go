@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,10 +88,11 @@ func (c *crime) newKey() {
 // log begins a node's chain. Nothing is cut unless the test says so.
 func (c *crime) log(sink audit.Sink, node string, retention time.Duration) *audit.Log {
 	c.t.Helper()
+	var steps atomic.Int64
 	began := c.now
 	l, err := audit.Open(c.t.Context(), sink, &audit.Options{
 		Keys: c.ring, Node: node, Checkpoints: c.heads, Retention: retention,
-		Now: func() time.Time { began = began.Add(10 * time.Second); return began },
+		Now: func() time.Time { return began.Add(time.Duration(steps.Add(1)) * 10 * time.Second) },
 	})
 	if err != nil {
 		c.t.Fatal(err)
