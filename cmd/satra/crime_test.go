@@ -30,7 +30,7 @@ type engine struct {
 var engines = map[string]func(*testing.T) engine{
 	"sqlite": func(t *testing.T) engine {
 		file := filepath.Join(t.TempDir(), "audit.db")
-		return engine{"sqlite", file, "sqlite:" + file, []string{
+		return engine{"sqlite", file + "?_pragma=busy_timeout(20000)", "sqlite:" + file, []string{
 			"{audit}", "audit", "{16 bytes}", "x'000102030405060708090a0b0c0d0e0f'", "{nothing}", "x''",
 			// There is no exclusive or.
 			"{body with another last byte}", "CAST(substr(body, 1, length(body) - 1) || CASE substr(body, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB)",
