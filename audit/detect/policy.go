@@ -54,7 +54,7 @@ type PolicyOptions struct {
 	Enforce bool
 
 	// Hooks. One that is nil is not called. OnRecord is told at the end, with what came
-	// of it; a session is revoked once, and asked for a proof once, however many
+	// of it; a session is revoked once, and asked for a proof once a minute, however many
 	// findings there are about it.
 	OnRecord func(Decision)
 	OnNotify func(context.Context, Decision) error
@@ -78,12 +78,26 @@ type Decision struct {
 type Policy struct {
 	o    PolicyOptions
 	weak *memory[satra.ID, weakSeen]
-	done *memory[satra.ID, Action] // the most that was done about a session
+	done *memory[satra.ID, acted] // the most that was done about a session
 }
 
 type weakSeen struct {
 	rule Rule
 	at   time.Time
+}
+
+// askAgain is how long after a proof was demanded of a session a finding demands another:
+// the first may have been given meanwhile, and the session stolen once more.
+const askAgain = time.Minute
+
+// An acted remembers what was done about a session, and when it was found necessary.
+type acted struct {
+	action Action
+	at     time.Time
+}
+
+func (a acted) covers(d Decision) bool {
+	return a.action >= d.Action && (a.action == Revoke || d.Finding.At.Sub(a.at) < askAgain)
 }
 
 // NewPolicy returns a policy. Its error names every action that is not permitted for
@@ -108,7 +122,7 @@ func NewPolicy(o *PolicyOptions) (*Policy, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Policy{o: *o, weak: newMemory[satra.ID, weakSeen](10_000), done: newMemory[satra.ID, Action](10_000)}, nil
+	return &Policy{o: *o, weak: newMemory[satra.ID, weakSeen](10_000), done: newMemory[satra.ID, acted](10_000)}, nil
 }
 
 // Decide says what is to be done, and does nothing.
@@ -156,9 +170,9 @@ func (p *Policy) Apply(ctx context.Context, f Finding) (Decision, error) {
 		if d.Action == Revoke {
 			hook = p.o.OnRevoke
 		}
-		if most := p.done.of(f.Session); *most < d.Action {
+		if last := p.done.of(f.Session); !last.covers(d) {
 			if do(d.Action, hook); len(errs) == 0 {
-				*most = d.Action // what failed is tried again at the next finding
+				*last = acted{d.Action, f.At} // what failed is tried again at the next finding
 			}
 		}
 	}

@@ -38,6 +38,22 @@ func TestTwoWeakOnesMeanAProof(t *testing.T) {
 	}
 }
 
+// TestAProofIsDemandedOfASessionAgain once the first may have been given.
+func TestAProofIsDemandedOfASessionAgain(t *testing.T) {
+	asked := 0
+	p := must(NewPolicy(&PolicyOptions{
+		Actions: map[Rule]Action{BrowserChanged: StepUp}, Enforce: true,
+		OnStepUp: func(context.Context, Decision) error { asked++; return nil },
+	}))
+	f := Finding{Rule: BrowserChanged, Strength: Strong, Session: satra.ID{1}, At: time.Unix(1e9, 0)}
+	for i, want := range []int{1, 1, 2} {
+		if _, err := p.Apply(t.Context(), f); err != nil || asked != want {
+			t.Errorf("finding %d: asked %d times, want %d; %v", i+1, asked, want, err)
+		}
+		f.At = f.At.Add(time.Duration(i+1) * 30 * time.Second)
+	}
+}
+
 // TestAPolicyActsOnceAndRecordsWhatCameOfIt holds the hooks.
 func TestAPolicyActsOnceAndRecordsWhatCameOfIt(t *testing.T) {
 	var revoked int
