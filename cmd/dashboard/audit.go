@@ -30,7 +30,7 @@ type auditing struct {
 
 // openAudit opens the log that the settings name, and makes its keys if there are
 // none.
-func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger) (*auditing, error) {
+func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger, now func() time.Time) (*auditing, error) {
 	name := s.AuditName()
 	if name == "" {
 		return &auditing{summary: "no: what happens is in the program's log alone"}, nil
@@ -39,7 +39,7 @@ func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger) (*au
 	if s.AuditRetention < 0 {
 		a.summary = storename.Redact(name) + ", kept for ever"
 	}
-	if err := a.open(ctx, s, name, log); err != nil {
+	if err := a.open(ctx, s, name, log, now); err != nil {
 		why := strings.Join(strings.Fields(err.Error()), " ")
 		return nil, errors.Join(fmt.Errorf("audit: %s cannot be used: %s", storename.Redact(name), strings.TrimPrefix(why, "audit: ")), a.Close())
 	}
@@ -55,7 +55,7 @@ func days(d time.Duration) string {
 	return duration(d)
 }
 
-func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, log *slog.Logger) error {
+func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, log *slog.Logger, now func() time.Time) error {
 	parsed, err := storename.Parse(name, s.DataDir)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 	}
 	sink, ok := a.store.Store.(audit.Sink)
 	if !ok {
-		return errors.New("this kind of store keeps no audit log yet; right is sqlite:PATH")
+		return errors.New("this kind of store keeps no audit log; right is sqlite:PATH, redis://… or postgres://…")
 	}
 	if err := sameKeys(ctx, audit.NewReader(sink, keys), s); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 		return err
 	}
 	o := &audit.Options{
-		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention,
+		Keys: keys, RequestID: web.RequestID, Checkpoints: a.heads, Retention: s.AuditRetention, Now: now,
 		Problem: func(err error) { log.Error("audit", "error", err) },
 	}
 	if s.Detects() {

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
-	"github.com/satra-sessions/satra/cmd/dashboard/web"
 )
 
 // patience is how long requests under way may take once the program ends.
@@ -67,23 +66,13 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	port := listener.Addr().(*net.TCPAddr).Port
 	log := newLog(s, stderr)
 
-	p, err := open(ctx, s, log)
+	p, err := open(ctx, s, log, nil)
 	if err != nil {
 		return err
 	}
-	site, err := web.New(p.sealed, web.Config{
-		Accounts: p.book, SignUp: s.SignUpOpen(), Limits: p.limits(), Audit: p.audit.log,
-		RenewAfter: s.RenewAfter, SessionLimit: s.SessionLimit, Remember: s.Remember, DailyEnd: s.DailyEnd,
-		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
-		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
-		Hosts: s.Hosts(port), AnyAddress: s.AnyAddress(), Proxies: s.Proxies(),
-		Calendar: f.calendar, Log: log,
-	})
+	site, err := p.site(s, f, port, log, nil)
 	if err != nil {
 		return errors.Join(err, p.Close())
-	}
-	if err := p.audit.respond(s, site.Sessions(), log); err != nil {
-		return errors.Join(err, site.Close(context.WithoutCancel(ctx)), p.Close())
 	}
 	report(stdout, s, p, f.calendar, listener.Addr())
 	server := &http.Server{

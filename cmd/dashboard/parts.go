@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
+	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/cmd/internal/backend"
 	"github.com/satra-sessions/satra/cmd/internal/storename"
 	"github.com/satra-sessions/satra/ratelimit"
@@ -23,7 +25,8 @@ type parts struct {
 	audit  *auditing
 }
 
-func open(ctx context.Context, s *settings.Settings, log *slog.Logger) (*parts, error) {
+// open opens them. now is a clock for tests; nil is the real one.
+func open(ctx context.Context, s *settings.Settings, log *slog.Logger, now func() time.Time) (*parts, error) {
 	p := new(parts)
 	var err error
 	if p.store, err = openStore(ctx, s); err == nil {
@@ -33,12 +36,32 @@ func open(ctx context.Context, s *settings.Settings, log *slog.Logger) (*parts, 
 		p.book, err = openAccounts(ctx, s)
 	}
 	if err == nil {
-		p.audit, err = openAudit(ctx, s, log)
+		p.audit, err = openAudit(ctx, s, log, now)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// site is the dashboard on the parts, with what acts on what is found there. It is to
+// be closed before them.
+func (p *parts) site(s *settings.Settings, f *files, port int, log *slog.Logger, now func() time.Time) (*web.Site, error) {
+	site, err := web.New(p.sealed, web.Config{
+		Accounts: p.book, SignUp: s.SignUpOpen(), Limits: p.limits(), Audit: p.audit.log,
+		RenewAfter: s.RenewAfter, SessionLimit: s.SessionLimit, Remember: s.Remember, DailyEnd: s.DailyEnd,
+		IdleTimeout: s.SessionTimeout, Lifetime: s.SessionLifetime,
+		InsecureCookie: !s.CookieSecure(), PublicOrigin: s.PublicOrigin,
+		Hosts: s.Hosts(port), AnyAddress: s.AnyAddress(), Proxies: s.Proxies(),
+		Calendar: f.calendar, Log: log, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.audit.respond(s, site.Sessions(), log); err != nil {
+		return nil, errors.Join(err, site.Close(context.Background()))
+	}
+	return site, nil
 }
 
 // limits counts over all nodes where the store can; nil: each counts for itself.

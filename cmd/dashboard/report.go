@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,13 @@ func report(w io.Writer, s *settings.Settings, p *parts, calendar *market.Calend
 	row("audit", p.audit.summary)
 	if p.audit.note != "" {
 		row("note", p.audit.note)
+	}
+	if p.audit.store != nil {
+		for _, note := range p.audit.store.Notes {
+			if !slices.Contains(p.store.Notes, note) {
+				row("note", "the audit log's server: "+note)
+			}
+		}
 	}
 	row("watch", watching(s))
 	row("sessions", fmt.Sprintf("end after %s without use, and after %s at the latest", duration(s.SessionTimeout), duration(s.SessionLifetime)))

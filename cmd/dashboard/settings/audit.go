@@ -21,7 +21,7 @@ func parseAudit(s *Settings, v string) error {
 		switch {
 		case err != nil:
 			return errors.New("not the name of a store")
-		case name.Kind != "sqlite" && name.Kind != "postgres":
+		case name.Kind == "memory":
 			return errors.New("not a store that keeps an audit log")
 		}
 	}

@@ -118,8 +118,8 @@ var table = []setting{
 	},
 	{
 		name: "audit", env: "AUDIT_STORE", arg: "name|off", byDefault: "sqlite",
-		help:  "where the audit log is kept: sqlite (audit.db in the data directory), sqlite:PATH, postgres://… (several nodes, with the same audit-keys), or off",
-		right: "sqlite, sqlite:./data/audit.db, postgres://user:password@localhost:5432/app, or off",
+		help:  "where the audit log is kept: sqlite (audit.db in the data directory), sqlite:PATH, redis://… or postgres://… (several nodes, with the same audit-keys), or off",
+		right: "sqlite, sqlite:./data/audit.db, redis://user:password@localhost:6379/0, postgres://user:password@localhost:5432/app, or off",
 		parse: parseAudit, show: func(s *Settings) string { return s.Audit }, kinds: texts,
 	},
 	{

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/satra-sessions/satra"
+	"github.com/satra-sessions/satra/audit"
+)
+
+// TestACopiedCookieInAnotherBrowser is asked for the passphrase, which the thief has not;
+// the owner gives it, and the copy is worth nothing.
+func TestACopiedCookieInAnotherBrowser(t *testing.T) {
+	w := watchOver(t, []string{"asha"})
+	victim := w.client(aFirefox, home).signIn("asha")
+	victim.wantIn("before")
+	thief := victim.thief(aChrome, abroad)
+	thief.get("/security") // once: this is what is found
+	thief.untilAsked()
+	if status, to := thief.get("/security"); status != http.StatusSeeOther {
+		t.Errorf("the thief sees the account: %d %s", status, to)
+	}
+	victim.untilAsked()
+	victim.prove()
+	victim.until("/security/history", http.StatusOK, "Noticed: A session that was used by Firefox on Windows is used by Chrome on Linux, from 198.51.100.9")
+	if status, body := thief.get("/security"); status == http.StatusOK {
+		t.Errorf("the copy works after the proof:\n%s", body)
+	}
+	victim.wantIn("after the proof")
+	w.wantAct("step_up", "browser_changed", w.wantFinding("browser_changed", "is used by Chrome on Linux, from 198.51.100.9"))
+}
+
+// TestAThiefBesideTheOwner uses the session in turn with its owner, from another network.
+func TestAThiefBesideTheOwner(t *testing.T) {
+	w := watchOver(t, []string{"asha"}, "-detection-actions", "browser_changed=notify,two_places=revoke")
+	victim := w.client(aFirefox, home).signIn("asha")
+	thief := victim.thief(aChrome, abroad)
+	for range 2 {
+		w.clock.Advance(2 * time.Minute)
+		thief.get("/")
+		w.clock.Advance(2 * time.Minute)
+		victim.get("/")
+	}
+	victim.until("/", http.StatusUnauthorized, "Your session has ended")
+	thief.until("/", http.StatusUnauthorized, "")
+	victim.signIn("asha")
+	victim.until("/security/history", http.StatusOK, "A session was ended to protect you, because a copy of its cookie was used")
+	w.wantAct("ended", "two_places", w.wantFinding("two_places", "One session is used in turn by"))
+}
+
+// TestAnOldCopyOfACookie lay still until the token had been renewed. Once, it may be a
+// browser that has crashed: the session is asked for a proof, although the rule's action
+// is to end it.
+func TestAnOldCopyOfACookie(t *testing.T) {
+	w := watchOver(t, []string{"asha"})
+	victim := w.client(aFirefox, home).signIn("asha")
+	thief := victim.thief(aFirefox, abroad)
+	w.clock.Advance(31 * time.Minute)
+	victim.wantIn("the renewal")
+	victim.wantIn("its successor")
+	w.clock.Advance(time.Minute)
+	if status, body := thief.get("/"); status == http.StatusOK {
+		t.Errorf("the old copy works:\n%s", body)
+	}
+	victim.untilAsked()
+	victim.prove()
+	victim.wantIn("after the proof")
+	w.wantAct("step_up", "reused_token", w.wantFinding("reused_token", "A token that had been replaced was shown again"))
+}
+
+// TestAStolenPassphrase is used on a device that the account was not seen with, and an
+// operator has that asked for another proof.
+func TestAStolenPassphrase(t *testing.T) {
+	w := watchOver(t, []string{"asha"}, "-detection-actions", "new_device=step-up")
+	victim := w.client(aFirefox, home).signIn("asha")
+	w.clock.Advance(time.Hour / 2)
+	stranger := w.client(aChrome, abroad).signIn("asha")
+	stranger.untilAsked()
+	victim.until("/security", http.StatusOK, "Noticed: A sign-in with Chrome on Linux, which this account was not seen with before, from 198.51.100.9")
+	w.wantAct("step_up", "new_device", w.wantFinding("new_device", "A sign-in with Chrome on Linux"))
+}
+
+// TestATrialDoesNothing but tell.
+func TestATrialDoesNothing(t *testing.T) {
+	w := watchOver(t, []string{"asha"}, "-detection", "try")
+	victim := w.client(aFirefox, home).signIn("asha")
+	thief := victim.thief(aChrome, abroad)
+	thief.wantIn("a thief, while the policy is tried")
+	victim.until("/security/history", http.StatusOK, "Noticed: A session that was used by Firefox")
+	w.wantFinding("browser_changed", "is used by Chrome on Linux")
+	if acts := w.entries("step_up"); len(acts) > 0 {
+		t.Errorf("got acts %+v", acts)
+	}
+	if !strings.Contains(w.log.String(), "rule=browser_changed action=step-up tried_only=true") {
+		t.Errorf("the log does not say what would have been done:\n%s", w.log)
+	}
+}
+
+// TestDetectionOff looks for nothing.
+func TestDetectionOff(t *testing.T) {
+	w := watchOver(t, []string{"asha"}, "-detection", "off")
+	victim := w.client(aFirefox, home).signIn("asha")
+	victim.thief(aChrome, abroad).wantIn("a thief")
+	if found := w.entries(string(audit.KindFinding)); len(found) > 0 {
+		t.Errorf("got findings %+v", found)
+	}
+	if seen := w.entries(string(satra.EventSeenElsewhere)); len(seen) != 1 {
+		t.Errorf("got %d entries of a token in another browser, want 1", len(seen))
+	}
+}
