@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/internal/testserver"
@@ -274,56 +273,6 @@ func TestWhatACrashedEndAllLeavesIsFinished(t *testing.T) {
 					t.Errorf("its entry is in state %c, want E", s)
 				}
 			})
-		}
-	}
-}
-
-func TestWhatACrashedEndOfEverybodyLeavesIsFinished(t *testing.T) {
-	server := testserver.StartRedis(t, false)
-	for _, step := range []string{"everybody's epoch", "shards' epochs", "all ended"} {
-		for name, next := range map[string]func(k *kit){
-			"a list": func(k *kit) { k.live("") },
-			"Principal": func(k *kit) {
-				if _, err := k.Principal(k.Context(), "alice"); err != nil {
-					k.Errorf("Principal: %v", err)
-				}
-			},
-		} {
-			if step == "everybody's epoch" && name == "Principal" {
-				continue // no shard knows of it yet
-			}
-			k := newKit(t, server)
-			alices, stays, anonymous := k.signIn("alice"), k.signIn("bob"), k.create(nil)
-			early := k.attempt("alice", 0, false)
-			k.crash(step, func() {
-				k.EndAll(k.Context(), satra.Ending{At: k.now, Everybody: true, Except: stays, End: satra.End{At: k.now, Reason: satra.ReasonAdministrator}})
-			})
-			other := k.node()
-			next(other)
-			if live := k.find(alices).Live(k.now); live == (step == "all ended") {
-				t.Errorf("%s, then %s: live %v; nobody finishes what may be under way still", step, name, live)
-			}
-			long := itoa(k.now.Add(-2 * time.Minute).UnixMicro())
-			k.do("HSET", k.everybodyKey(), "open", long)
-			if name == "Principal" {
-				k.do("HSET", k.epochsKey(shardOfName("alice")), "o", long)
-			}
-			next(other)
-			for _, id := range []satra.ID{alices, anonymous} {
-				if k.find(id).Live(k.now) {
-					t.Errorf("%s: a session is live after %s", step, name)
-				}
-			}
-			if !k.find(stays).Live(k.now) {
-				t.Errorf("%s: %s ended the one that stays", step, name)
-			}
-			if _, err := k.Apply(t.Context(), k.create(nil), early); !errors.Is(err, satra.ErrEpoch) {
-				t.Errorf("%s: a sign-in that began before: got error %v, want ErrEpoch", step, err)
-			}
-			if k.do("HGET", k.everybodyKey(), "open") != "" || k.do("HGET", k.epochsKey(shardOfName("alice")), "o") != "" {
-				t.Errorf("%s, then %s: it is still open", step, name)
-			}
-			k.signIn("alice")
 		}
 	}
 }
