@@ -241,6 +241,23 @@ func (l *Log) Note(e Entry) {
 	l.keep(item{draft: draft{entry: e.bounded()}, late: true})
 }
 
+// Flush writes what waits, the refusals that are being counted among it, and returns
+// when the sink has it. For what comes meanwhile it waits, too.
+//
+// Errors: the context's; [ErrClosed].
+func (l *Log) Flush(ctx context.Context) error {
+	flushed, err := l.queue.flush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-flushed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (l *Log) record(ctx context.Context, d draft) error {
 	written := make(chan error, 1)
 	if err := l.queue.put(item{draft: d, written: written}, l.o.Now()); err != nil {

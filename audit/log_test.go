@@ -352,3 +352,29 @@ func TestAnActNamesItsCause(t *testing.T) {
 		closeLog(t, l)
 	})
 }
+
+func TestFlushWritesWhatIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := openLog(t, NewMemory(0), newTestRing(t, 1), Options{})
+		for range 3 {
+			l.Observe(t.Context(), event(satra.EventSignInRefused, "asha"))
+		}
+		began := time.Now()
+		for range 2 { // also if there is nothing
+			if err := l.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it waited %s for the window", took)
+		}
+		entries, err := l.Entries(t.Context(), Filter{Principal: "asha"})
+		if err != nil || len(entries) != 1 || entries[0].Count != 3 {
+			t.Errorf("got %+v, %v", entries, err)
+		}
+		closeLog(t, l)
+		if err := l.Flush(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: got %v", err)
+		}
+	})
+}

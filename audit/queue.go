@@ -29,8 +29,9 @@ type queue struct {
 	items   []item
 	counted map[countedKey]*refusals
 	dropped map[satra.Kind]int
-	closed  bool // what comes now is too late, unless it comes of what is being written
-	ended   bool // nobody writes any more
+	flushes []chan struct{} // closed when nothing waits
+	closed  bool            // what comes now is too late, unless it comes of what is being written
+	ended   bool            // nobody writes any more
 }
 
 // refusals are counted together as one entry. They wait by this log's own clock: that
@@ -155,6 +156,9 @@ func (q *queue) take(n int, now time.Time) (batch []item, again time.Time, over 
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	again = q.ripen(now)
+	if len(q.items) == 0 { // and what was taken before is written
+		q.release()
+	}
 	n = min(n, len(q.items))
 	batch = slices.Clone(q.items[:n])
 	clear(q.items[:n])
@@ -170,7 +174,7 @@ func (q *queue) ripen(now time.Time) (again time.Time) {
 	for key, r := range q.counted {
 		due := r.heard.Add(q.window)
 		switch {
-		case q.closed || !now.Before(due):
+		case q.closed || len(q.flushes) > 0 || !now.Before(due):
 			ripe = append(ripe, r.entry)
 			delete(q.counted, key)
 		case again.IsZero() || due.Before(again):
@@ -203,6 +207,31 @@ func (q *queue) missed(now time.Time) Entry {
 	return Entry{At: now, Kind: KindDropped, Count: total, Detail: strings.Join(told, ", ")}.bounded()
 }
 
+// flush has what is counted written now, and returns what is closed when nothing waits
+// any more.
+func (q *queue) flush() (<-chan struct{}, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return nil, ErrClosed
+	}
+	flushed := make(chan struct{})
+	q.flushes = append(q.flushes, flushed)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return flushed, nil
+}
+
+// release tells those who flush that nothing waits.
+func (q *queue) release() {
+	for _, flushed := range q.flushes {
+		close(flushed)
+	}
+	q.flushes = nil
+}
+
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -218,6 +247,7 @@ func (q *queue) refuse() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed, q.ended = true, true
+	q.release()
 	for _, it := range q.items {
 		if it.written != nil {
 			it.written <- ErrClosed
