@@ -62,22 +62,24 @@ func floodRules(keys int) []func(audit.Entry, *found) {
 				f.add(RefusedForms, Weak, scope, t.refs(), fmt.Sprintf("%d forms of %s were refused within %s, because they came from elsewhere or without the session's token.", count, of, t.within(e.At)),
 					Fact{"refused", number(count)}, Fact{"of", of}, Fact{"within", t.within(e.At)})
 			}
-		case satra.EventEnded, audit.KindErased:
+		case satra.EventEnded, satra.EventEndedAll, audit.KindErased:
 			of := e.Principal
 			if e.Kind == audit.KindErased {
 				of = fmt.Sprint(e.Writer, e.Seq) // whose it was is not told any more
 			}
-			if e.Actor == "" || e.Actor == e.Principal || of == "" {
+			switch {
+			case e.Actor == "" || e.Actor == e.Principal:
+				return
+			case of == "" && e.Kind == satra.EventEndedAll:
+				f.add(UnusualActor, Weak, 0, nil, fmt.Sprintf("%s has ended the sessions of everybody.", audit.Plain(e.Actor)), Fact{"actor", audit.Plain(e.Actor)})
+				return
+			case of == "":
 				return
 			}
 			t := actors.of(e.Actor)
 			if count := t.addName(e, of, manyPeople); t.tell(count, manyPeople) {
 				f.add(UnusualActor, Weak, 0, t.refs(), fmt.Sprintf("%s has ended the sessions, or erased the entries, of %d people or more within %s.", audit.Plain(e.Actor), manyPeople, t.within(e.At)),
 					Fact{"actor", audit.Plain(e.Actor)}, Fact{"at least", number(manyPeople)}, Fact{"within", t.within(e.At)})
-			}
-		case satra.EventEndedAll:
-			if e.Actor != "" && e.Principal == "" {
-				f.add(UnusualActor, Weak, 0, nil, fmt.Sprintf("%s has ended the sessions of everybody.", audit.Plain(e.Actor)), Fact{"actor", audit.Plain(e.Actor)})
 			}
 		}
 	}}

@@ -155,6 +155,9 @@ var scenarios = []scenario{
 	{"an administrator ends everybody at once", true, func(l *life) {
 		l.add(time.Second, satra.EventEndedAll, "", 0, "", "").Actor = "operator"
 	}, map[Rule]int{UnusualActor: 1}},
+	{"an administrator disables very many who are not signed in", true, func(l *life) {
+		l.many(25, satra.EventEndedAll, func(i int, e *audit.Entry) { e.Principal, e.Actor = fmt.Sprint("p", i), "operator" })
+	}, map[Rule]int{UnusualActor: 1}},
 	{"an administrator erases very many", true, func(l *life) {
 		l.many(25, audit.KindErased, func(i int, e *audit.Entry) { e.Actor = "operator" })
 	}, map[Rule]int{UnusualActor: 1}},

@@ -126,8 +126,8 @@ func (a *auditing) Close() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if a.acts != nil { // first: what it does is written
-		errs = append(errs, a.acts.Close(ctx))
+	if a.acts != nil { // what is found last is acted on, and what that does is written
+		errs = append(errs, a.log.Flush(ctx), a.acts.Close(ctx))
 	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close(ctx))

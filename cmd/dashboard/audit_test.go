@@ -40,11 +40,16 @@ func logOf(t *testing.T, data string) []audit.Entry {
 	if err != nil || len(report.Findings) > 0 {
 		t.Errorf("the log does not verify: %v, %v", report.Findings, err)
 	}
-	entries, err := r.Entries(t.Context(), audit.Filter{Oldest: true, Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
+	var entries []audit.Entry
+	for f := (audit.Filter{Oldest: true, Limit: 1000}); ; f.After = entries[len(entries)-1] {
+		page, err := r.Entries(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries = append(entries, page...); len(page) < f.Limit {
+			return entries
+		}
 	}
-	return entries
 }
 
 // TestWhatHappensIsRecorded has somebody guess and sign in, out and end another
