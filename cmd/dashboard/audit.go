@@ -127,7 +127,9 @@ func (a *auditing) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if a.acts != nil { // what is found last is acted on, and what that does is written
-		errs = append(errs, a.log.Flush(ctx), a.acts.Close(ctx))
+		flushing, done := context.WithTimeout(ctx, patience/2)
+		defer done()
+		errs = append(errs, a.log.Flush(flushing), a.acts.Close(ctx))
 	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close(ctx))

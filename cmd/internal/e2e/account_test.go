@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/cmd/internal/chrome"
 )
 
@@ -123,6 +124,29 @@ func TestThePagesOfAccountsInEveryLook(t *testing.T) {
 	s.clock.Advance(6 * time.Minute)
 	s.open("/security/passphrase")
 	s.wantLooks("reauth")
+}
+
+// TestADoubtedSession is asked for a proof by a policy, while its page is open.
+func TestADoubtedSession(t *testing.T) {
+	s := prepare(t)
+	s.signUp()
+	s.open("/")
+	id, err := satra.ParseID(chrome.Eval[string](s.Tab, `document.querySelector("meta[name=satra-session]").content`))
+	if err == nil {
+		err = s.site.Sessions().StepUp(t.Context(), id, satra.StepUp{Reason: "browser_changed", Actor: "policy"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Click(".account-nav a")
+	s.wantText("h1", "Confirm that it is you")
+	s.wantText(".lead", "looked unusual")
+	s.wantLooks("doubted")
+	s.fill("passphrase", passphrase)
+	s.Click("form[action='/reauth'] button")
+	s.wantText("[role=status]", "What looked unusual")
+	s.wantText(".entries", "You were asked to confirm that it is you")
+	s.wantLooks("security-proven")
 }
 
 // TestItWasSomebodyElse goes the way from a sign-in that one does not know to a new

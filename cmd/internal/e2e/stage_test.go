@@ -43,6 +43,7 @@ type stage struct {
 	*chrome.Tab
 	t     testing.TB
 	url   string
+	site  *web.Site
 	clock *satratest.Clock
 
 	mu       sync.Mutex
@@ -117,7 +118,7 @@ func prepareBehind(t testing.TB, store satra.Store, https bool) *stage {
 	} else {
 		server.Start()
 	}
-	s.url = server.URL
+	s.url, s.site = server.URL, site
 	t.Cleanup(func() {
 		err := site.Close(context.Background()) // first: it ends open streams
 		server.Close()
