@@ -171,15 +171,18 @@ func TestRowsOutOfTheirOrderAreAnError(t *testing.T) {
 // TestASecondRowInAPlaceAtTheEndOfAPageIsNotPassed holds that a page which ends there
 // vouches for neither: the next one begins behind both.
 func TestASecondRowInAPlaceAtTheEndOfAPageIsNotPassed(t *testing.T) {
-	k := newKit(t, testserver.StartRedis(t, false))
-	k.appendRows("w", 4)
-	k.do("ZADD", k.auditRowsKey(), "0", rowPlace("w", 2)+"\x01garbage")
-	page, err := k.AuditChain(t.Context(), "w", 0, 2)
-	if err != nil || len(page) != 2 || page[1].Seq != 2 || len(page[1].MAC) != 0 {
-		t.Errorf("got %+v, %v, want two rows, and the second without a MAC", page, err)
-	}
-	if page, err = k.AuditChain(t.Context(), "w", 2, 2); err != nil || len(page) != 2 || page[0].Seq != 3 || len(page[0].MAC) != 32 {
-		t.Errorf("the next page: got %+v, %v", page, err)
+	server := testserver.StartRedis(t, false)
+	for _, second := range []string{"\x01garbage", "\x01\xffgarbage"} { // before the row and behind it
+		k := newKit(t, server)
+		k.appendRows("w", 4)
+		k.do("ZADD", k.auditRowsKey(), "0", rowPlace("w", 2)+second)
+		page, err := k.AuditChain(t.Context(), "w", 0, 2)
+		if err != nil || len(page) != 2 || page[1].Seq != 2 || len(page[1].MAC) != 0 {
+			t.Errorf("got %+v, %v, want two rows, and the second without a MAC", page, err)
+		}
+		if page, err = k.AuditChain(t.Context(), "w", 2, 2); err != nil || len(page) != 2 || page[0].Seq != 3 || len(page[0].MAC) != 32 {
+			t.Errorf("the next page: got %+v, %v", page, err)
+		}
 	}
 }
 
@@ -195,6 +198,19 @@ func TestAnIndexThatSaysAnotherTimeMakesNoEndlessPages(t *testing.T) {
 	page, err := k.AuditRows(t.Context(), auditQuery{Oldest: true, Limit: 10})
 	if err != nil || len(page) != 3 || page[0].Seq != rows[0].Seq || page[2].Seq != rows[2].Seq {
 		t.Errorf("got %+v, %v, want the three rows once each", page, err)
+	}
+}
+
+// TestRowsThatComeLateAreNoHead fills the beginning of a chain, as a copy might.
+func TestRowsThatComeLateAreNoHead(t *testing.T) {
+	k := newKit(t, testserver.StartRedis(t, false))
+	for _, seq := range []int64{5, 4} {
+		if added, err := k.AppendAudit(t.Context(), []auditRow{auditRowOf("w", seq)}); !added || err != nil {
+			t.Fatalf("AppendAudit: got %v, %v", added, err)
+		}
+	}
+	if heads, err := k.AuditHeads(t.Context(), auditRowOf("w", 5).At, 10); err != nil || len(heads) != 1 || heads[0].Seq != 5 {
+		t.Errorf("got the heads %+v, %v, want the row 5", heads, err)
 	}
 }
 
