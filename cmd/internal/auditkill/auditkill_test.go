@@ -17,15 +17,21 @@ import (
 	"time"
 
 	"github.com/satra-sessions/satra/audit"
-	"github.com/satra-sessions/satra/sqlitestore"
+	"github.com/satra-sessions/satra/cmd/internal/backend"
+	"github.com/satra-sessions/satra/cmd/internal/storename"
+	"github.com/satra-sessions/satra/internal/testserver"
 )
 
-// The environment by which this test's program is the one that is killed.
-const folder = "SATRA_AUDITKILL_FOLDER"
+// The environment by which this test's program is the one that is killed: where its
+// files are, and the store of the log.
+const (
+	folder = "SATRA_AUDITKILL_FOLDER"
+	store  = "SATRA_AUDITKILL_STORE"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(folder); dir != "" {
-		fmt.Fprintln(os.Stderr, write(dir))
+		fmt.Fprintln(os.Stderr, write(dir, os.Getenv(store)))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -34,12 +40,12 @@ func TestMain(m *testing.M) {
 const writers = 16
 
 // write records entries until it is killed, and says of each that it is written.
-func write(dir string) error {
+func write(dir, store string) error {
 	keys, err := audit.ReadKeys(filepath.Join(dir, "keys"))
 	if err != nil {
 		return err
 	}
-	s, err := sqlitestore.Open(filepath.Join(dir, "audit.db"), &sqlitestore.Options{Timeout: time.Minute})
+	s, err := openStore(context.Background(), store)
 	if err != nil {
 		return err
 	}
@@ -47,7 +53,7 @@ func write(dir string) error {
 	if err != nil {
 		return err
 	}
-	l, err := audit.Open(context.Background(), s, &audit.Options{Keys: keys, HeadsEvery: 10 * time.Millisecond, Checkpoints: points})
+	l, err := audit.Open(context.Background(), s.Store.(audit.Sink), &audit.Options{Keys: keys, HeadsEvery: 10 * time.Millisecond, Checkpoints: points})
 	if err != nil {
 		return err
 	}
@@ -70,16 +76,34 @@ func write(dir string) error {
 	return <-failed
 }
 
+func openStore(ctx context.Context, name string) (*backend.Store, error) {
+	parsed, err := storename.Parse(name, "")
+	if err != nil {
+		return nil, err
+	}
+	return backend.OpenPatient(ctx, parsed)
+}
+
 // TestWhatWasAcknowledgedSurvivesAKill kills ten processes in turn at random moments,
 // each on what the one before has left.
 func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	dir := t.TempDir()
+	killAll(t, dir, "sqlite:"+filepath.Join(dir, "audit.db"), 10)
+}
+
+func TestWhatRedisAcknowledgedSurvivesAKill(t *testing.T) {
+	killAll(t, t.TempDir(), testserver.StartRedis(t, true).URL(), 5)
+}
+
+// killAll kills so many processes and looks what there is.
+func killAll(t *testing.T, dir, name string, kills int) {
+	t.Helper()
 	if _, err := audit.CreateKeys(filepath.Join(dir, "keys")); err != nil {
 		t.Fatal(err)
 	}
 	acknowledged := map[string]bool{}
-	for range 10 {
-		for _, detail := range killed(t, dir, 20+rand.IntN(400)) {
+	for range kills {
+		for _, detail := range killed(t, dir, name, 20+rand.IntN(400)) {
 			acknowledged[detail] = true
 		}
 	}
@@ -87,12 +111,12 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlitestore.Open(filepath.Join(dir, "audit.db"), nil)
+	s, err := openStore(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r := audit.NewReader(s, keys)
+	r := audit.NewReader(s.Store.(audit.Sink), keys)
 	f, err := os.Open(filepath.Join(dir, "heads"))
 	if err != nil {
 		t.Fatal(err)
@@ -103,8 +127,8 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := r.Verify(t.Context(), points, nil)
-	if err != nil || len(report.Findings) > 0 || report.Chains != 10 || report.Checkpoints == 0 {
-		t.Errorf("after ten kills: %+v, %v; want ten chains and no finding", report, err)
+	if err != nil || len(report.Findings) > 0 || report.Chains != kills || report.Checkpoints == 0 {
+		t.Errorf("after %d kills: %+v, %v; want as many chains and no finding", kills, report, err)
 	}
 	found := map[string]int{}
 	filter := audit.Filter{Kind: "act", Oldest: true, Limit: 1000}
@@ -131,10 +155,10 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 
 // killed starts a process, kills it after so many acknowledgements, and returns them
 // and those that were under way.
-func killed(t *testing.T, dir string, after int) (said []string) {
+func killed(t *testing.T, dir, name string, after int) (said []string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0])
-	c.Env = append(os.Environ(), folder+"="+dir)
+	c.Env = append(os.Environ(), folder+"="+dir, store+"="+name)
 	var errs strings.Builder
 	c.Stderr = &errs
 	out, err := c.StdoutPipe()
