@@ -39,6 +39,20 @@ func (e *elsewhere) first(id ID, now time.Time) bool {
 	return true
 }
 
+// nameOf is what a browser is told as.
+func nameOf(userAgent string) string {
+	browser, system := DescribeUserAgent(userAgent)
+	switch {
+	case browser == "" && system == "":
+		return "an unknown program"
+	case browser == "":
+		return "a browser on " + system
+	case system == "":
+		return browser
+	}
+	return browser + " on " + system
+}
+
 // noteElsewhere notes that a live session's token came from another browser than the
 // session was last used by.
 func (s *state) noteElsewhere(rec *Record, now time.Time) {
@@ -47,6 +61,6 @@ func (s *state) noteElsewhere(rec *Record, now time.Time) {
 		return
 	}
 	if here := clip(s.r.UserAgent()); here != last && !sameBrowser(here, last) && s.m.elsewhere.first(rec.ID, now) {
-		s.note(Event{Kind: EventSeenElsewhere, Session: rec.ID, Principal: rec.Principal})
+		s.note(Event{Kind: EventSeenElsewhere, Session: rec.ID, Principal: rec.Principal, Detail: "after " + nameOf(last)})
 	}
 }

@@ -26,6 +26,9 @@ func TestATokenInAnotherBrowserIsAnEvent(t *testing.T) {
 		"User-Agent: "+a.events[0].UserAgent != chrome || a.events[0].Session != a.store.only(t).ID {
 		t.Errorf("a copy in another browser: got events %+v", a.events)
 	}
+	if got := a.events[0].Detail; got != "after Firefox on Linux" {
+		t.Errorf("it says %q, want what it was used by before", got)
+	}
 	a.kinds()
 	thief.get("/me", chrome)
 	thief.get("/me", chrome, "X-Session-Background: 1")
@@ -58,5 +61,23 @@ func TestATokenThatOpensNothingIsSeenNowhere(t *testing.T) {
 	thief.get("/me", chrome)
 	if got := a.kinds(); got != "shown_over" {
 		t.Errorf("got events %q, want shown_over alone", got)
+	}
+}
+
+// TestAProofIsOfTheBrowserThatGaveIt has a thief be the last that was seen, and the owner
+// give a proof within the same minute.
+func TestAProofIsOfTheBrowserThatGaveIt(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	b := a.browser()
+	b.post("/signin?as=alice", firefox)
+	a.clock.advance(time.Minute)
+	b.copy().get("/me", chrome)
+	a.clock.advance(time.Second)
+	b.post("/again", firefox)
+	a.clock.advance(time.Second)
+	a.kinds()
+	b.get("/me", firefox)
+	if got := a.kinds(); got != "" || "User-Agent: "+a.store.only(t).LastDevice.UserAgent != firefox {
+		t.Errorf("got events %q; last used by %s", got, a.store.only(t).LastDevice.UserAgent)
 	}
 }

@@ -337,7 +337,7 @@ type Session struct {
 	Idle            time.Duration
 	Persistent      bool // it is remembered beyond the end of the browser
 	Transport       Transport
-	StepUp          *StepUp // a fresh proof is demanded of it ([Manager.StepUp])
+	StepUp          *StepUp // a fresh proof is demanded of it ([Manager.StepUp]); in lists not told
 	Ended           *End    // in lists: set for a session that is over
 	FirstDevice     Device
 	LastDevice      Device

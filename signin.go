@@ -179,6 +179,9 @@ func (s *state) signInChange(rec *Record, b *Binding) *Change {
 	}
 	now := s.m.now()
 	c := &Change{At: now, SignIn: b, Return: true, NotAfter: s.m.options.DailyEnd.Next(now)}
+	if d := deviceOf(s.r); d != rec.LastDevice { // whoever proves who they are is who uses it
+		c.Seen, c.Device = now, &d
+	}
 	if rec.Idle != idle {
 		c.Idle = idle
 	}
