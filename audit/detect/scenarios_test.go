@@ -92,6 +92,11 @@ var scenarios = []scenario{
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn)
 	}, map[Rule]int{BrowserChanged: 1}},
+	{"a stolen cookie, shown to a node that has not seen its owner", true, func(l *life) {
+		for range 2 {
+			l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn).Detail = "after Firefox on Windows"
+		}
+	}, map[Rule]int{BrowserChanged: 1}},
 	{"a stolen cookie, and the owner proves to be the owner", true, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn)

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/satra-sessions/satra"
@@ -86,6 +87,11 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 	if e.Kind == satra.EventSignedIn || e.Kind == satra.EventReauthenticated { // a fresh proof: whoever gave it may be anywhere
 		*u = use{browser: browser, device: device, network: network, ref: refOf(e)}
 		return
+	}
+	if e.Kind == satra.EventSeenElsewhere && u.browser == "" { // by what another node has seen, or this one before its start
+		u.told = e.At
+		f.add(BrowserChanged, Strong, ofSession|ofPrincipal, nil, fmt.Sprintf("A session is used by %s, from %s, %s.", orUnknown(device, "an unknown program"), orUnknown(network, unknownNetwork), orUnknown(audit.Plain(e.Detail), "after another browser")),
+			Fact{"session", e.Session.String()}, Fact{"before", strings.TrimPrefix(audit.Plain(e.Detail), "after ")}, Fact{"now", device}, Fact{"network", network})
 	}
 	if browser != "" && u.browser != "" && device != u.device {
 		b := u.before
