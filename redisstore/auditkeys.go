@@ -94,9 +94,13 @@ func (s *Store) EraseAuditKeys(ctx context.Context, owners [][]byte) (int, error
 	return int(n), auditFault(ctx, err)
 }
 
-// rewrite has each server that has an append-only file write it anew.
+// rewrite has the server write its append-only file anew, if it has one; of a Cluster
+// the one that has the log.
 func (s *Store) rewrite(ctx context.Context) error {
 	for _, server := range s.servers() {
+		if refused(server.Do(ctx, server.B().Exists().Key(s.auditErasedKey()).Build()).Error()) {
+			continue // it says who has it
+		}
 		info, err := server.Do(ctx, server.B().Info().Section("persistence").Build()).ToString()
 		if err != nil && !refused(err) {
 			return fault(ctx, err)
