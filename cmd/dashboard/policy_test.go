@@ -110,3 +110,23 @@ func TestDetectionOff(t *testing.T) {
 		t.Errorf("got %d entries of a token in another browser, want 1", len(seen))
 	}
 }
+
+// TestAThiefOnAnotherNode is found there, although that node has never seen the owner,
+// and both nodes ask for the proof.
+func TestAThiefOnAnotherNode(t *testing.T) {
+	dir := t.TempDir()
+	shared := []string{"-store", "sqlite:" + dir + "/sessions.db?shared=1", "-seal-keys", newKeys(t), "-database", "sqlite:" + dir + "/app.db"}
+	if _, err := add(t, passphrase, append(shared, "-data-dir", dir, "-add-account", "asha")...); err != nil {
+		t.Fatal(err)
+	}
+	here, there := watchOver(t, nil, shared...), watchOver(t, nil, shared...)
+	victim := here.client(aFirefox, home).signIn("asha")
+	thief := there.client(aChrome, abroad)
+	thief.Jar = victim.thief(aChrome, abroad).Jar
+	thief.get("/security")
+	thief.untilAsked()
+	victim.untilAsked()
+	victim.prove()
+	victim.wantIn("after the proof")
+	there.wantAct("step_up", "browser_changed", there.wantFinding("browser_changed", "A session is used by Chrome on Linux, from 198.51.100.9, after Firefox on Windows."))
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/satra-sessions/satra"
@@ -52,6 +53,11 @@ type entryView struct {
 	Doubtful   bool // it may be somebody else's doing: there is a way to say so
 }
 
+// doubtful are the kinds of what somebody else may have done.
+var doubtful = []satra.Kind{
+	satra.EventSignedIn, satra.EventSignInRefused, satra.EventReauthenticated, satra.EventReusedToken, audit.KindFinding,
+}
+
 // historyOf reads a page of the history of whoever is signed in.
 func (s *Site) historyOf(ctx context.Context, principal string, after audit.Entry, limit int) (views []entryView, older string, err error) {
 	if s.audit == nil {
@@ -59,8 +65,7 @@ func (s *Site) historyOf(ctx context.Context, principal string, after audit.Entr
 	}
 	entries, more, err := s.audit.History(ctx, principal, after, limit)
 	for _, e := range entries {
-		doubtful := e.Kind == satra.EventSignedIn || e.Kind == satra.EventSignInRefused || e.Kind == satra.EventReusedToken || e.Kind == satra.EventReauthenticated
-		views = append(views, entryView{When: formatIST(e.At), Text: capital(audit.Tell(e, nil)) + ".", Doubtful: doubtful})
+		views = append(views, entryView{When: formatIST(e.At), Text: capital(audit.Tell(e, nil)) + ".", Doubtful: slices.Contains(doubtful, e.Kind)})
 	}
 	if more && len(entries) > 0 {
 		older = "/security/history?after=" + entries[len(entries)-1].Cursor()
