@@ -7,8 +7,8 @@ import (
 )
 
 // A session that a thief has copied is used by two browsers in turn. The record knows
-// the one that it was last used by, and a request of another family is an event: no
-// store is asked, and nothing is written. It says nothing by itself, and is for those
+// the one that it was last used by, and a request of another browser, or of the same one
+// on another system, is an event: no store is asked, and nothing is written. It says nothing by itself, and is for those
 // who look at many events, such as package audit/detect.
 
 // elsewherePause is how far apart two such events of a session are at least, but for
@@ -60,7 +60,7 @@ func (s *state) noteElsewhere(rec *Record, now time.Time) {
 	if len(s.m.options.Observers) == 0 || last == "" {
 		return
 	}
-	if here := clip(s.r.UserAgent()); here != last && !sameBrowser(here, last) && s.m.elsewhere.first(rec.ID, now) {
+	if here := clip(s.r.UserAgent()); here != last && !sameDevice(here, last) && s.m.elsewhere.first(rec.ID, now) {
 		s.note(Event{Kind: EventSeenElsewhere, Session: rec.ID, Principal: rec.Principal, Detail: "after " + nameOf(last)})
 	}
 }

@@ -1,6 +1,7 @@
 package satra_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,8 @@ func TestATokenInAnotherBrowserIsAnEvent(t *testing.T) {
 	a.kinds()
 	a.store.took()
 	newer := "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
-	for _, own := range []string{firefox, newer} {
+	desktop := "User-Agent: Mozilla/5.0 (Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0" // or the other way round
+	for _, own := range []string{firefox, newer, desktop} {
 		b.get("/me", own)
 	}
 	if got := a.kinds(); got != "" {
@@ -35,7 +37,7 @@ func TestATokenInAnotherBrowserIsAnEvent(t *testing.T) {
 	if got := a.kinds(); got != "" {
 		t.Errorf("within the minute: got events %q", got)
 	}
-	if got := a.store.took(); got != "find find find find find" {
+	if got := a.store.took(); got != strings.TrimSpace(strings.Repeat("find ", 6)) {
 		t.Errorf("got commands %q, want nothing written", got)
 	}
 	a.clock.advance(time.Minute)
@@ -79,5 +81,16 @@ func TestAProofIsOfTheBrowserThatGaveIt(t *testing.T) {
 	b.get("/me", firefox)
 	if got := a.kinds(); got != "" || "User-Agent: "+a.store.only(t).LastDevice.UserAgent != firefox {
 		t.Errorf("got events %q; last used by %s", got, a.store.only(t).LastDevice.UserAgent)
+	}
+}
+
+func TestATokenOnAnotherSystemIsAnEvent(t *testing.T) {
+	a := routes(newApp(t, satra.Options{}))
+	b := a.browser()
+	b.post("/signin?as=alice", firefox)
+	a.kinds()
+	b.copy().get("/me", "User-Agent: Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0")
+	if got := a.kinds(); got != "seen_elsewhere" {
+		t.Errorf("the same browser on another system: got events %q", got)
 	}
 }

@@ -35,7 +35,7 @@ const (
 	EventRenewed         Kind = "renewed"          // its secret was renewed by age
 	EventExtended        Kind = "extended"         // it was extended on demand
 	EventStepUp          Kind = "step_up"          // a fresh proof was demanded of it: Reason
-	EventSeenElsewhere   Kind = "seen_elsewhere"   // its token came from another browser than the one it was last used by
+	EventSeenElsewhere   Kind = "seen_elsewhere"   // its token came from another browser or system than it was last used by
 	EventEnded           Kind = "ended"            // somebody ended it: Reason
 	EventEndedAll        Kind = "ended_all"        // all of a principal, or of everybody
 	EventShownOver       Kind = "shown_over"       // the token of a session that is over was shown: Reason

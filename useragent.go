@@ -49,3 +49,31 @@ func sameBrowser(a, b string) bool {
 	programB, _, _ := strings.Cut(b, "/")
 	return programA == programB
 }
+
+// SameSystem reports whether two systems, as [DescribeUserAgent] names them, may be one
+// device's. A phone or a tablet that asks for the page of a desktop says that it is one;
+// what is not known may be anything.
+func SameSystem(a, b string) bool {
+	if a == b || a == "" || b == "" {
+		return true
+	}
+	for _, m := range mobiles {
+		if a == m.mobile && b == m.desktop || a == m.desktop && b == m.mobile {
+			return true
+		}
+	}
+	return false
+}
+
+// mobiles are systems with what their browsers say they are for the page of a desktop.
+var mobiles = [...]struct{ mobile, desktop string }{
+	{"iOS", "macOS"}, {"iPadOS", "macOS"}, {"iPadOS", "iOS"},
+	{"Android", "Linux"}, {"Android", "ChromeOS"}, {"ChromeOS", "Linux"},
+}
+
+// sameDevice reports whether two user agents may be one device's.
+func sameDevice(a, b string) bool {
+	_, systemA := DescribeUserAgent(a)
+	_, systemB := DescribeUserAgent(b)
+	return sameBrowser(a, b) && SameSystem(systemA, systemB)
+}

@@ -23,6 +23,21 @@ func TestDescribeUserAgent(t *testing.T) {
 	}
 }
 
+func TestSameSystem(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"Windows", "Windows", true}, {"Windows", "", true}, {"", "", true},
+		{"iOS", "macOS", true}, {"macOS", "iPadOS", true}, {"Android", "Linux", true}, {"Linux", "Android", true},
+		{"Windows", "Linux", false}, {"Windows", "macOS", false}, {"iOS", "Android", false}, {"iOS", "Linux", false}, {"macOS", "Linux", false},
+	} {
+		if got := SameSystem(c.a, c.b); got != c.want || SameSystem(c.b, c.a) != c.want {
+			t.Errorf("%q and %q: got %v", c.a, c.b, got)
+		}
+	}
+}
+
 func TestSameBrowser(t *testing.T) {
 	const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/"
 	for _, c := range []struct {

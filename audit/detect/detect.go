@@ -90,8 +90,8 @@ type Rule string
 // The rules.
 const (
 	ReusedToken       Rule = "reused_token"       // a token past its grace was shown: a copy lay still
-	BrowserChanged    Rule = "browser_changed"    // a session went from one browser to another
-	SystemChanged     Rule = "system_changed"     // a session went to another system, with the same browser
+	BrowserChanged    Rule = "browser_changed"    // a session went from one browser to another, or to that of another device
+	SystemChanged     Rule = "system_changed"     // a session says another system, with the same browser: a phone does, for the page of a desktop
 	TwoPlaces         Rule = "two_places"         // a session is used from two networks and two browsers in turn
 	ImpossibleTravel  Rule = "impossible_travel"  // two sign-ins that nobody can have made by travelling
 	GuessingAccount   Rule = "guessing_account"   // many refused sign-ins of one account

@@ -92,6 +92,13 @@ var scenarios = []scenario{
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn)
 	}, map[Rule]int{BrowserChanged: 1}},
+	{"a stolen cookie in the same browser on another system", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		for range 2 {
+			l.add(2*time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+			l.add(2*time.Minute, satra.EventSeenElsewhere, "asha", 1, "203.0.113.7", windows)
+		}
+	}, map[Rule]int{BrowserChanged: 1, TwoPlaces: 1}},
 	{"a stolen cookie, shown to a node that has not seen its owner", true, func(l *life) {
 		for range 2 {
 			l.add(time.Minute, satra.EventSeenElsewhere, "asha", 1, "198.51.100.9", chromeOn).Detail = "after Firefox on Windows"

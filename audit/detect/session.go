@@ -15,15 +15,16 @@ const turnsWithin = 10 * time.Minute
 
 // A use is the last that was seen of a session.
 type use struct {
-	browser, device, network string
+	browser, device, network string // the device is the browser and its system
+	system                   string // as package satra names it
 	before                   *place // the other place it was used from, if it was
 	ref                      EntryRef
 	told                     time.Time // when it was found in two places
 }
 
 type place struct {
-	browser, device, network string
-	ref                      EntryRef
+	device, network string
+	ref             EntryRef
 }
 
 // sessionRules look at what happens within one session. Whoever trips them holds its
@@ -83,9 +84,10 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 		return
 	}
 	browser, device, network := d.browserOf(e), d.deviceOf(e), networkOf(e)
+	_, system := satra.DescribeUserAgent(e.UserAgent)
 	u := uses.of(e.Session)
 	if e.Kind == satra.EventSignedIn || e.Kind == satra.EventReauthenticated { // a fresh proof: whoever gave it may be anywhere
-		*u = use{browser: browser, device: device, network: network, ref: refOf(e)}
+		*u = use{browser: browser, device: device, system: system, network: network, ref: refOf(e)}
 		return
 	}
 	if e.Kind == satra.EventSeenElsewhere && u.browser == "" { // by what another node has seen, or this one before its start
@@ -95,7 +97,8 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 	}
 	if browser != "" && u.browser != "" && device != u.device {
 		b := u.before
-		inTurn := b != nil && b.browser == browser && u.browser != browser && b.network == network && u.network != network && e.At.Sub(b.ref.At) <= turnsWithin
+		another := browser != u.browser || !satra.SameSystem(system, u.system)
+		inTurn := b != nil && b.device == device && another && b.network == network && u.network != network && e.At.Sub(b.ref.At) <= turnsWithin
 		facts := []Fact{{"session", e.Session.String()}, {"before", u.device}, {"now", device}, {"network", network}}
 		switch {
 		case !u.told.IsZero() && e.At.Sub(u.told).Abs() <= turnsWithin: // it is known
@@ -103,15 +106,15 @@ func (d *Detector) moved(uses *memory[satra.ID, use], e audit.Entry, f *found) {
 			u.told = e.At
 			f.add(TwoPlaces, Strong, ofSession|ofPrincipal, []EntryRef{b.ref, u.ref}, fmt.Sprintf("One session is used in turn by %s from %s and by %s from %s, within %s.",
 				u.device, u.network, device, network, spell(e.At.Sub(b.ref.At))), facts...)
-		case browser != u.browser:
+		case another:
 			f.add(BrowserChanged, Strong, ofSession|ofPrincipal, []EntryRef{u.ref}, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
 		default: // a phone that asks for the page of a desktop says that it is one
 			f.add(SystemChanged, Weak, ofSession|ofPrincipal, []EntryRef{u.ref}, fmt.Sprintf("A session that was used by %s is used by %s, from %s.", u.device, device, orUnknown(network, unknownNetwork)), facts...)
 		}
-		u.before = &place{u.browser, u.device, u.network, u.ref}
+		u.before = &place{u.device, u.network, u.ref}
 	}
 	if browser != "" {
-		u.browser, u.device = browser, device
+		u.browser, u.device, u.system = browser, device, system
 	}
 	u.network, u.ref = network, refOf(e)
 }
