@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/rand"
+	"os"
 	"testing"
 	"time"
 
@@ -67,4 +68,26 @@ func TestAuditOnACluster(t *testing.T) {
 	cluster := testserver.StartRedisCluster(t, testserver.RedisClusterOptions{Durable: true, Lines: true})
 	w := &auditWorld{cluster.URLs(), map[audit.Sink]Options{}}
 	w.run(t, cluster.Restart, cluster.Lines...)
+}
+
+// TestTheAuditLogIsSyncedBeforeAnAcknowledgement traces the server's calls, as is done
+// for sessions.
+func TestTheAuditLogIsSyncedBeforeAnAcknowledgement(t *testing.T) {
+	if os.Getenv("SATRA_LONG") == "" {
+		return
+	}
+	server := testserver.StartRedis(t, true)
+	k := openKit(t, server.URL(), Options{Durable: satra.DurablePower})
+	k.appendRows("first", 1) // the scripts are there then
+	k.addKey("first", "key")
+	stop := testserver.Trace(t, server.PID())
+	const rounds = 50
+	for n := range int64(rounds) {
+		if added, err := k.AppendAudit(t.Context(), []auditRow{auditRowOf("w", 2*n+1), auditRowOf("w", 2*n+2)}); !added || err != nil {
+			t.Fatalf("AppendAudit: got %v, %v", added, err)
+		}
+		k.addKey(itoa(n), "key")
+	}
+	all, syncs, early := testserver.Log{Path: ".aof", Acknowledges: answersClients}.Early(stop())
+	k.judge("appends of rows and of keys", 2*rounds, all, syncs, early)
 }

@@ -17,6 +17,9 @@ const lookAtOnce = 500
 // things may have to pass many rows that are not what is asked for.
 func (s *Store) AuditRows(ctx context.Context, q auditQuery) (page []auditRow, err error) {
 	from, to := auditBounds(q)
+	if q.Limit < 1 {
+		return nil, nil
+	}
 	for look := min(q.Limit, lookAtOnce); ; look = min(2*look, lookAtOnce) {
 		pairs, err := s.auditPairs(ctx, s.auditIndex(q), from, to, q, look)
 		if err != nil {

@@ -117,10 +117,14 @@ func unpackAudit(member string) auditRow {
 	rest = rest[9:]
 	var fields [5]string
 	for i := range fields {
-		if rest == "" || len(rest) < 1+int(rest[0]) {
+		if rest == "" {
 			return broken
 		}
-		fields[i], rest = rest[1:1+rest[0]], rest[1+rest[0]:]
+		end := 1 + int(rest[0])
+		if len(rest) < end {
+			return broken
+		}
+		fields[i], rest = rest[1:end], rest[end:]
 	}
 	r.Kind, r.Session, r.Principal, r.Address = fields[0], fields[1], []byte(fields[2]), []byte(fields[3])
 	r.MAC, r.Body = []byte(fields[4]), []byte(rest)

@@ -47,6 +47,15 @@
 // moved: then the cache rests until a write by that connection was told of on the
 // line. The server remembers who has read what, up to its tracking-table-max-keys.
 //
+// # The audit log
+//
+// A Store is a sink of package audit. All rows are in one sorted set, by writer and
+// Seq: the chains are listed from the rows themselves. Further sets have them in the
+// order of time, all and those of one principal, address, session and kind. The log is
+// in one slot, and an append is one command, whatever the number of its rows. Nothing
+// of it expires: only retention removes rows. See docs/stores.md for what it takes of
+// the server.
+//
 // # How long it is kept
 //
 // A session that is over goes [Options.Retention] later, by the server's own
