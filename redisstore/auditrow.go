@@ -52,7 +52,9 @@ type (
 
 // All rows are members of one sorted set, all with the score 0, so that they are in
 // the order of their bytes: the writer, a zero, the Seq, and then what the row holds.
-// An index is another such set, with the time before writer and Seq.
+// An index is another such set, with the time before writer and Seq. A stream for each
+// chain would take less memory, and somebody would have to know which there are: a
+// list of them can be changed, and looking through all keys of the server takes long.
 
 // ordered is a number whose bytes sort as it does.
 func ordered(n int64) string {
