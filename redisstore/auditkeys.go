@@ -119,13 +119,22 @@ func (s *Store) rewrite(ctx context.Context) error {
 	return nil
 }
 
-// ask asks for the file to be written anew. One that is being written has begun with
-// what was there before.
-func (s *Store) ask(ctx context.Context, server rueidis.Client) (err error) {
-	for try := 0; try == 0 || busy(err) && pauseBefore(ctx, try); try++ {
-		err = server.Do(ctx, server.B().Bgrewriteaof().Build()).Error()
+// ask asks for the file to be written anew, again and again while it is being written:
+// that has begun with what was there before. If there is no time left, it is this that
+// its error says.
+func (s *Store) ask(ctx context.Context, server rueidis.Client) error {
+	var writing error
+	for try := 0; ; try++ {
+		err := server.Do(ctx, server.B().Bgrewriteaof().Build()).Error()
+		if busy(err) {
+			writing = err
+		} else if writing == nil || ctx.Err() == nil {
+			return err
+		}
+		if !pauseBefore(ctx, try) {
+			return writing
+		}
 	}
-	return err
 }
 
 func busy(err error) bool {

@@ -81,7 +81,7 @@ func TestNothingIsLeftOfAnErasedKeyInTheAppendOnlyFile(t *testing.T) {
 func TestAFileThatIsBeingWrittenIsAskedForAgain(t *testing.T) {
 	dir := t.TempDir()
 	server := testserver.StartRedis(t, true, "--dir", dir, "--rdb-key-save-delay", "10000000") // 10 s for each key
-	k := openKit(t, server.URL(), Options{Prefix: "p:", Timeout: 50 * time.Millisecond})
+	k := openKit(t, server.URL(), Options{Prefix: "p:", Timeout: 2 * time.Second})
 	const secret = "the secret of somebody"
 	k.addKey("asha", secret)
 	server.CLI("bgrewriteaof")
