@@ -1,69 +1,59 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"testing"
 
-	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/audit/detect"
 )
 
-// TestAttacksAreFound carries attacks out against the running dashboard, from many
-// addresses behind a proxy that it trusts, and looks for what is found in its log. The
-// victim stays signed in throughout.
-func TestAttacksAreFound(t *testing.T) {
-	data := t.TempDir()
+// TestGuessingIsFound has passphrases and tokens guessed, from many addresses, and forms
+// sent from elsewhere. It is told, and the victim stays signed in throughout.
+func TestGuessingIsFound(t *testing.T) {
+	var names []string
 	for i := range 25 {
-		if _, err := add(t, passphrase, "-data-dir", data, "-add-account", fmt.Sprint("user", i)); err != nil {
-			t.Fatal(err)
-		}
+		names = append(names, fmt.Sprint("user", i))
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	s := &scene{running: start(t, ctx, data, "-trusted-proxies", "127.0.0.0/8"), t: t, name: "satra", victim: browser(t)}
-	signIn(t, s.victim, s.origin, "user0")
+	told := newReceiver(t)
+	w := watchOver(t, names, append(told.args, "-store", "memory", "-detection-actions",
+		"guessing_account=notify,guessing_wide=notify,token_guessing=notify,refused_forms=notify")...)
+	victim := w.client(aFirefox, home).signIn("user0")
 	guess := func(name, from string) {
-		resp, page := s.attack("GET", "/signin", "", "", "X-Forwarded-For", from)
-		form := url.Values{"csrf_token": {hiddenToken.FindStringSubmatch(page)[1]}, "name": {name}, "passphrase": {"not the passphrase"}}
-		cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")
-		if resp, body := s.attack("POST", "/signin", form.Encode(), cookie, "X-Forwarded-For", from, "Origin", s.origin); resp.StatusCode != 401 {
-			t.Fatalf("a guess: got %d\n%.200s", resp.StatusCode, body)
+		if status, text := w.client(aChrome, from).post("/signin", "/signin", "name", name, "passphrase", "not the passphrase"); status != http.StatusUnauthorized {
+			t.Fatalf("a guess: got %d\n%.200s", status, text)
 		}
 	}
 	for i := range 12 { // one account, from many networks
 		guess("user0", fmt.Sprintf("198.51.100.%d", i+1))
 	}
 	for i := range 22 { // many accounts, from one network
-		guess(fmt.Sprint("user", i+1), "203.0.113.7")
+		guess(fmt.Sprint("user", i+1), abroad)
 	}
 	for i := range 320 { // tokens, from one network of IPv6
-		s.attack("GET", "/security", "", fmt.Sprintf("satra=B%020d%043d", i, 7), "X-Forwarded-For", fmt.Sprintf("2001:db8::%x", i+1))
+		stray := w.client(aChrome, fmt.Sprintf("2001:db8::%x", i+1))
+		stray.Client.Transport = headerOf{"Cookie", fmt.Sprintf("satra=B%020d%043d", i, 7), stray.visit}
+		stray.get("/security")
 	}
-	for range 12 { // forms from elsewhere, by the victim's browser
-		s.attack("POST", "/session/end", "a=b", s.cookie(s.victim), "Origin", "https://evil.example")
-	}
-	if resp, _ := get(t, s.victim, s.origin+"/security"); resp.StatusCode != http.StatusOK {
-		t.Errorf("the victim gets %d", resp.StatusCode)
-	}
-	cancel()
-	s.wantEnd() // what was counted is written
-
-	found := map[string]audit.Entry{}
-	for _, e := range logOf(t, data) {
-		if e.Kind == audit.KindFinding {
-			found[string(e.Reason)] = e
+	elsewhere := victim.thief(aFirefox, home) // the victim's browser, on a page of somebody else
+	elsewhere.Client.Transport = headerOf{"Origin", "https://evil.example", headerOf{"Sec-Fetch-Site", "cross-site", http.DefaultTransport}}
+	for range 12 {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", w.origin+"/session/end", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, _ := send(t, elsewhere.Client, r); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("a form from elsewhere: got %d", resp.StatusCode)
 		}
 	}
-	for rule, fact := range map[detect.Rule]string{
-		detect.GuessingAccount: "10 sign-ins of one account", detect.GuessingWide: "Sign-ins of 20 accounts or more from 203.0.113.7",
-		detect.TokenGuessing: "unknown tokens or more came from 2001:db8::/64", detect.RefusedForms: "forms of network 127.0.0.1 were refused",
+	victim.wantIn("after all")
+	for rule, fact := range map[string]string{
+		"guessing_account": "10 sign-ins of one account", "guessing_wide": "Sign-ins of 20 accounts or more from 198.51.100.9",
+		"token_guessing": "unknown tokens or more came from 2001:db8::/64", "refused_forms": "forms of network 127.0.0.1 were refused",
 	} {
-		if e, ok := found[string(rule)]; !ok || !strings.Contains(e.Detail, fact) {
-			t.Errorf("%s: got %+v, want it to say %q", rule, e, fact)
-		}
+		w.wantFinding(rule, fact)
 	}
+	told.want(map[detect.Rule]string{
+		detect.GuessingAccount: "notify", detect.GuessingWide: "notify", detect.TokenGuessing: "notify", detect.RefusedForms: "notify",
+	})
 }

@@ -120,7 +120,7 @@ var honest = []struct {
 func TestHonestLivesAreNotSignedOut(t *testing.T) {
 	for _, life := range honest {
 		t.Run(life.name, func(t *testing.T) {
-			w := watchOver(t, []string{"asha", "ravi"}, "-detection-actions", everythingAtMost)
+			w := watchOver(t, []string{"asha", "ravi"}, "-store", "memory", "-detection-actions", everythingAtMost)
 			life.live(w)
 			for _, e := range slices.Concat(w.entries("ended"), w.entries("ended_all")) {
 				if e.Reason != satra.ReasonSignedOut {

@@ -70,7 +70,7 @@ func (r *receiver) want(actions map[detect.Rule]string) {
 // the network, or of everybody. The victim, on the network of the floods, stays signed in.
 func TestFloodsAreTold(t *testing.T) {
 	told := newReceiver(t)
-	w := watchOver(t, []string{"asha"}, append(told.args, "-detection-actions",
+	w := watchOver(t, []string{"asha"}, append(told.args, "-store", "memory", "-detection-actions",
 		"guessing_network=notify,many_sessions=notify,unusual_actor=notify")...)
 	victim := w.client(aFirefox, abroad).signIn("asha")
 	for i := range 60 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/satra-sessions/satra/audit"
+	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
 	"github.com/satra-sessions/satra/cmd/dashboard/web"
 	"github.com/satra-sessions/satra/satratest"
@@ -33,11 +34,6 @@ type watched struct {
 func watchOver(t *testing.T, names []string, args ...string) *watched {
 	t.Helper()
 	w := &watched{t: t, data: t.TempDir(), clock: satratest.NewClock(), log: new(lines)}
-	for _, name := range names {
-		if _, err := add(t, passphrase, "-data-dir", w.data, "-add-account", name); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s, err := settings.Load(append([]string{"-data-dir", w.data, "-trusted-proxies", "127.0.0.0/8"}, args...), []string{"DETECTION=enforce"}, os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +45,17 @@ func watchOver(t *testing.T, names []string, args ...string) *watched {
 	p, err := open(t.Context(), s, newLog(s, w.log), w.clock.Now)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := p.book.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p.book, err = accounts.Open(t.Context(), s.DatabaseName(), &accounts.Options{InsecureCheapHashes: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, err := p.book.Create(t.Context(), name, passphrase); err != nil {
+			t.Fatal(err)
+		}
 	}
 	server := httptest.NewUnstartedServer(nil)
 	w.origin = "http://" + server.Listener.Addr().String()
