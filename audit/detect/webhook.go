@@ -4,19 +4,18 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -43,13 +42,14 @@ type WebhookOptions struct {
 type Webhook struct {
 	url    string
 	secret []byte
-	o      WebhookOptions
+	client *http.Client
+	box    *outbox[post]
+}
 
-	queue  chan []byte
-	stop   context.CancelFunc
-	ended  chan struct{}
-	mu     sync.Mutex
-	closed bool
+// A post is a message as it is sent.
+type post struct {
+	id   string
+	body []byte
 }
 
 // The headers of a message. The signature is "v1=" and HMAC-SHA256, in hexadecimal,
@@ -57,10 +57,15 @@ type Webhook struct {
 const (
 	TimestampHeader = "Satra-Timestamp" // seconds since 1970
 	SignatureHeader = "Satra-Signature"
+
+	// MessageIDHeader bears the message's "id", the same each time that it is sent: a
+	// receiver whose answer was lost gets it twice. Only the one in the body is signed.
+	MessageIDHeader = "Satra-Message-Id"
 )
 
 // A message is what is sent.
 type message struct {
+	ID        string    `json:"id"`
 	Rule      Rule      `json:"rule"`
 	Strength  Strength  `json:"strength"`
 	At        time.Time `json:"at"`
@@ -71,6 +76,9 @@ type message struct {
 	Network   string    `json:"network,omitempty"`
 	Action    string    `json:"action"`
 	DryRun    bool      `json:"dry_run"`
+	Why       string    `json:"why,omitempty"`
+
+	Entries []EntryRef `json:"entries"`
 }
 
 // NewWebhook returns a webhook to an address of https, or of http on this machine. The
@@ -83,26 +91,14 @@ func NewWebhook(address string, secret []byte, o *WebhookOptions) (*Webhook, err
 	if len(secret) < 16 {
 		return nil, errors.New("detect: a webhook's secret has 16 bytes or more")
 	}
-	w := &Webhook{url: address, secret: bytes.Clone(secret), ended: make(chan struct{})}
-	if o != nil {
-		w.o = *o
+	if o == nil {
+		o = &WebhookOptions{}
 	}
-	if w.o.Client == nil {
-		w.o.Client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w := &Webhook{url: address, secret: bytes.Clone(secret), client: o.Client}
+	if w.client == nil {
+		w.client = &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	if w.o.Attempts <= 0 {
-		w.o.Attempts = 8
-	}
-	if w.o.Queue <= 0 {
-		w.o.Queue = 1000
-	}
-	if w.o.Problem == nil {
-		w.o.Problem = func(error) {}
-	}
-	w.queue = make(chan []byte, w.o.Queue)
-	ctx, stop := context.WithCancel(context.Background())
-	w.stop = stop
-	go w.run(ctx)
+	w.box = newOutbox("webhook", o.Attempts, o.Queue, o.Problem, w.send)
 	return w, nil
 }
 
@@ -118,8 +114,8 @@ func isLoopback(host string) bool {
 func (w *Webhook) Notify(_ context.Context, d Decision) error {
 	f := d.Finding
 	m := message{
-		Rule: f.Rule, Strength: f.Strength, At: f.At, Text: f.Text, Facts: f.Facts, Principal: f.Principal, Network: f.Network,
-		Action: d.Action.String(), DryRun: d.DryRun,
+		ID: rand.Text(), Rule: f.Rule, Strength: f.Strength, At: f.At, Text: f.Text, Facts: f.Facts, Principal: f.Principal, Network: f.Network,
+		Action: d.Action.String(), DryRun: d.DryRun, Why: d.Why, Entries: f.Entries,
 	}
 	if !f.Session.IsZero() {
 		m.Session = f.Session.String()
@@ -128,61 +124,22 @@ func (w *Webhook) Notify(_ context.Context, d Decision) error {
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return errors.New("detect: the webhook is closed")
-	}
-	select {
-	case w.queue <- body:
-		return nil
-	default:
-		return fmt.Errorf("detect: %d messages to the webhook wait already", w.o.Queue)
-	}
-}
-
-func (w *Webhook) run(ctx context.Context) {
-	defer close(w.ended)
-	for body := range w.queue {
-		if err := w.deliver(ctx, body); err != nil {
-			w.o.Problem(fmt.Errorf("detect: a message to the webhook was given up: %w", err))
-		}
-	}
-}
-
-// deliver sends a message until it is taken.
-func (w *Webhook) deliver(ctx context.Context, body []byte) (err error) {
-	for n := range w.o.Attempts {
-		if n > 0 {
-			pause := min(time.Second<<min(n, 6), time.Minute)
-			timer := time.NewTimer(pause/2 + rand.N(pause/2))
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return err
-			}
-		}
-		again := false
-		if again, err = w.send(ctx, body); err == nil || !again {
-			return err
-		}
-	}
-	return err
+	return w.box.put(post{m.ID, body})
 }
 
 // send sends a message once, and reports whether it is worth while to do it again.
 // Errors do not tell the address, which may hold a secret.
-func (w *Webhook) send(ctx context.Context, body []byte) (again bool, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
+func (w *Webhook) send(ctx context.Context, p post) (again bool, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(p.body))
 	if err != nil {
 		return false, errors.New("the address cannot be used")
 	}
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set(TimestampHeader, at)
-	r.Header.Set(SignatureHeader, "v1="+hex.EncodeToString(signature(w.secret, at, body)))
-	resp, err := w.o.Client.Do(r)
+	r.Header.Set(SignatureHeader, "v1="+hex.EncodeToString(signature(w.secret, at, p.body)))
+	r.Header.Set(MessageIDHeader, p.id)
+	resp, err := w.client.Do(r)
 	if err != nil {
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
@@ -222,20 +179,4 @@ func VerifyWebhook(h http.Header, body, secret []byte, now time.Time, maxAge tim
 }
 
 // Close sends what waits, until ctx is done. What is left is given up.
-func (w *Webhook) Close(ctx context.Context) error {
-	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.queue)
-	}
-	w.mu.Unlock()
-	defer w.stop()
-	select {
-	case <-w.ended:
-		return nil
-	case <-ctx.Done():
-		w.stop()
-		<-w.ended
-		return context.Cause(ctx)
-	}
-}
+func (w *Webhook) Close(ctx context.Context) error { return w.box.close(ctx) }

@@ -23,6 +23,7 @@ type receiver struct {
 	mu    sync.Mutex
 	codes []int
 	times []time.Time
+	ids   map[string]int // how often each message came
 	took  []string
 }
 
@@ -34,6 +35,14 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.t.Errorf("the message is not signed: %v %s", req.Header, body)
 	}
 	r.times = append(r.times, time.Now())
+	var m message
+	if err := json.Unmarshal(body, &m); err != nil || len(m.ID) < 26 || req.Header.Get(MessageIDHeader) != m.ID {
+		r.t.Errorf("the message has no ID: %v %s", req.Header, body)
+	}
+	if r.ids == nil {
+		r.ids = map[string]int{}
+	}
+	r.ids[m.ID]++
 	code := 200
 	if len(r.codes) > 0 {
 		code, r.codes = r.codes[0], r.codes[1:]
@@ -74,6 +83,9 @@ func TestAMessageIsRepeatedUntilItIsTaken(t *testing.T) {
 		if len(r.took) != 1 || len(r.times) != 5 || json.Unmarshal([]byte(r.took[0]), &m) != nil || m.Rule != NewDevice || m.Principal != "asha" || m.Action != "notify" {
 			t.Errorf("got %q in %d attempts", r.took, len(r.times))
 		}
+		if len(r.ids) != 1 || r.ids[m.ID] != 5 {
+			t.Errorf("got the IDs %v, want one, five times", r.ids)
+		}
 		for i := 1; i < len(r.times); i++ {
 			if pause, least := r.times[i].Sub(r.times[i-1]), time.Second<<i/2; pause < least {
 				t.Errorf("attempt %d came after %v, want %v or more", i+1, pause, least)
@@ -98,6 +110,9 @@ func TestAMessageThatIsRefusedIsGivenUp(t *testing.T) {
 			}
 			if err := w.Close(context.Background()); err != nil {
 				t.Error(err)
+			}
+			if len(r.ids) != 2 {
+				t.Errorf("%v: two messages have the IDs %v", codes, r.ids)
 			}
 			if problem == nil || strings.Contains(problem.Error(), "hooks.example") || len(r.took) != 1 || len(r.times) != len(codes)+1 {
 				t.Errorf("%v: got the problem %v, %d taken in %d attempts", codes, problem, len(r.took), len(r.times))
@@ -174,6 +189,40 @@ func TestAWebhookThatIsNone(t *testing.T) {
 			continue
 		}
 		w.Close(t.Context())
+	}
+}
+
+// TestABodyOfAMessage holds what receivers rely on.
+func TestABodyOfAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{}
+		w := hook(t, r, WebhookOptions{})
+		if err := errors.Join(w.Notify(t.Context(), guessing), w.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(strings.Join(r.took, ""), `,"rule"`)
+		const want = `:"guessing_account","strength":"weak","at":"2027-01-05T04:00:00Z","text":"10 sign-ins of one account were refused – within 1m.",` +
+			`"facts":[{"name":"refused","value":"10"},{"name":"last network","value":"198.51.100.9"}],"session_id":"AQAAAAAAAAAAAAAAAAAAAA","principal":"asha",` +
+			`"action":"notify","dry_run":true,"why":"tried","entries":[{"writer":"w","seq":3,"at":"2027-01-05T03:59:00Z"},{"writer":"w","seq":12,"at":"2027-01-05T04:00:00Z"}]}`
+		if rest != want {
+			t.Errorf("got %s, want %s", rest, want)
+		}
+	})
+}
+
+// TestAllHooksAreCalled although one of them fails.
+func TestAllHooksAreCalled(t *testing.T) {
+	var called []string
+	failing := errors.New("it fails")
+	hook := func(name string, err error) func(context.Context, Decision) error {
+		return func(_ context.Context, d Decision) error {
+			called = append(called, name+d.Finding.Principal)
+			return err
+		}
+	}
+	err := All(hook("a ", failing), hook("b ", nil))(t.Context(), told)
+	if !errors.Is(err, failing) || strings.Join(called, ", ") != "a asha, b asha" {
+		t.Errorf("called %q, got %v", called, err)
 	}
 }
 
