@@ -53,11 +53,11 @@ func nameOf(userAgent string) string {
 	return browser + " on " + system
 }
 
-// noteElsewhere notes that a live session's token came from another browser than the
+// noteElsewhere notes that the token of a session that is live and signed in came from another browser than the
 // session was last used by.
 func (s *state) noteElsewhere(rec *Record, now time.Time) {
 	last := rec.LastDevice.UserAgent
-	if len(s.m.options.Observers) == 0 || last == "" {
+	if len(s.m.options.Observers) == 0 || rec.Principal == "" || last == "" {
 		return
 	}
 	if here := clip(s.r.UserAgent()); here != last && !sameDevice(here, last) && s.m.elsewhere.first(rec.ID, now) {

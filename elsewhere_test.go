@@ -56,6 +56,12 @@ func TestATokenInAnotherBrowserIsAnEvent(t *testing.T) {
 func TestATokenThatOpensNothingIsSeenNowhere(t *testing.T) {
 	a := routes(newApp(t, satra.Options{}))
 	b := a.browser()
+	b.get("/start", firefox)
+	a.kinds()
+	b.get("/me", chrome)
+	if got := a.kinds(); got != "" {
+		t.Errorf("a guest's: got events %q", got)
+	}
 	b.post("/signin?as=alice", firefox)
 	thief := b.copy()
 	b.post("/signout", firefox)

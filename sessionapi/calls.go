@@ -36,9 +36,11 @@ func tell(r *http.Request) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := satra.VisibleValues(r.Context())
-	if err != nil {
-		return nil, err
+	values := map[string]json.RawMessage{}
+	if s.StepUp == nil { // what is the owner's is not told before the proof
+		if values, err = satra.VisibleValues(r.Context()); err != nil {
+			return nil, err
+		}
 	}
 	told := &session{
 		ID: s.ID, CreatedAt: s.Created, LastActivity: s.LastSeen, Now: s.Now,

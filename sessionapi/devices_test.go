@@ -150,13 +150,14 @@ func TestEndingDevicesNeedsAFreshProof(t *testing.T) {
 func TestADemandedProofComesBeforeTheLists(t *testing.T) {
 	a := newApp(t, satra.Options{}, nil)
 	mine, _ := a.device("alice")
-	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":false`) {
+	a.with(mine, func(ctx context.Context) error { return theme.Set(ctx, "dark") })
+	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":false`) || !strings.Contains(got.raw, `"user_data":{"theme":"dark"}`) {
 		t.Errorf("before: got %s", got.raw)
 	}
 	if err := a.m.StepUp(t.Context(), a.id(mine), satra.StepUp{Reason: "two_places"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":true`) {
+	if got := a.send(request("GET", base+"/info", mine)); !strings.Contains(got.raw, `"reauth_required":true`) || !strings.Contains(got.raw, `"user_data":{}`) {
 		t.Errorf("after: got %s", got.raw)
 	}
 	if got := a.send(request("GET", base+"/devices", mine)); got.StatusCode != 403 || got.Code != "REAUTH_REQUIRED" {
