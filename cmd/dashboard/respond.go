@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ import (
 type responder struct {
 	policy   *detect.Policy
 	sessions *satra.Manager
-	webhook  *detect.Webhook // nil: none
+	alerts   alerts
 	log      *slog.Logger
 	findings <-chan caught
 	stop     chan struct{}
@@ -52,31 +51,16 @@ func respond(s *settings.Settings, sessions *satra.Manager, findings <-chan caug
 		Actions: s.Actions(), Enforce: s.Detection == settings.DetectionEnforce,
 		OnRecord: r.record, OnStepUp: r.stepUp, OnRevoke: r.revoke,
 	}
-	if s.AlertWebhook != "" {
-		secret, err := readSecret(s.AlertWebhookSecret)
-		if err != nil {
-			return nil, unreadable("alert-webhook-secret", s.AlertWebhookSecret, err)
-		}
-		r.webhook, err = detect.NewWebhook(s.AlertWebhook, secret, &detect.WebhookOptions{
-			Problem: func(err error) { log.Error("alert-webhook", "error", err) },
-		})
-		if err != nil {
-			return nil, fmt.Errorf("alert-webhook: %w", err)
-		}
-		o.OnNotify = r.webhook.Notify
-	}
 	var err error
+	if r.alerts, err = openAlerts(s, log); err != nil {
+		return nil, err
+	}
+	o.OnNotify = r.alerts.notify()
 	if r.policy, err = detect.NewPolicy(&o); err != nil {
-		return nil, errors.Join(fmt.Errorf("detection-actions: %w", err), r.closeHooks(context.Background()))
+		return nil, errors.Join(fmt.Errorf("detection-actions: %w", err), r.alerts.Close(context.Background()))
 	}
 	go r.run()
 	return r, nil
-}
-
-// readSecret leaves out the end of the line that an editor adds.
-func readSecret(name string) ([]byte, error) {
-	data, err := os.ReadFile(name)
-	return []byte(strings.TrimRight(string(data), "\r\n")), err
 }
 
 func (r *responder) run() {
@@ -148,20 +132,13 @@ func (r *responder) record(d detect.Decision) {
 		slog.String("principal", d.Finding.Principal), slog.String("text", d.Finding.Text))
 }
 
-// Close does what waits, and sends what the webhook has, in ctx.
+// Close does what waits, and tells what is to be told, in ctx.
 func (r *responder) Close(ctx context.Context) error {
 	close(r.stop)
 	select {
 	case <-r.ended:
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), r.closeHooks(ctx))
+		return errors.Join(ctx.Err(), r.alerts.Close(ctx))
 	}
-	return r.closeHooks(ctx)
-}
-
-func (r *responder) closeHooks(ctx context.Context) error {
-	if r.webhook == nil {
-		return nil
-	}
-	return r.webhook.Close(ctx)
+	return r.alerts.Close(ctx)
 }

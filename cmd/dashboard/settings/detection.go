@@ -4,15 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/satra-sessions/satra/audit/detect"
 )
 
-// What is done about what looks wrong in the audit log, and who is told.
+// What is done about what looks wrong in the audit log.
 
 // The values of [Settings.Detection], and off.
 const (
@@ -85,45 +83,11 @@ func showActions(s *Settings) string {
 	return strings.Join(pairs, ",")
 }
 
-// parseWebhook takes an address of https, or of this machine.
-func parseWebhook(s *Settings, v string) error {
-	u, err := url.Parse(v)
-	local := err == nil && u.Scheme == "http" && isThisMachine(u.Hostname())
-	if v != "" && (err != nil || u.Host == "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !local) {
-		return errors.New("not the address of a webhook")
-	}
-	s.AlertWebhook = v
-	return nil
-}
-
-func isThisMachine(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-// showWebhook leaves out the path, which is a secret with many a service.
-func showWebhook(s *Settings) string {
-	u, err := url.Parse(s.AlertWebhook)
-	if err != nil || s.AlertWebhook == "" {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host + "/…"
-}
-
 var detectionRules = []rule{
 	{[]string{"detection", "audit"}, func(s *Settings) string {
 		if s.Audit != off || s.Detection == off || s.origins["detection"] == byDefault {
 			return ""
 		}
 		return "detection: " + s.Detection + " reads the audit log, and audit is off; right is detection off, or an audit log"
-	}},
-	{[]string{"alert-webhook", "alert-webhook-secret"}, func(s *Settings) string {
-		switch {
-		case s.AlertWebhook != "" && s.AlertWebhookSecret == "":
-			return "alert-webhook is given without alert-webhook-secret; right is both or neither"
-		case s.AlertWebhook == "" && s.AlertWebhookSecret != "":
-			return "alert-webhook-secret is given without alert-webhook; right is both or neither"
-		}
-		return ""
 	}},
 }

@@ -20,13 +20,7 @@ var rules = []rule{
 		return "add-account is given without a name; right is the name of the account"
 	}},
 	{[]string{"tls-cert", "tls-key"}, func(s *Settings) string {
-		switch {
-		case s.TLSCert != "" && s.TLSKey == "":
-			return "tls-cert is given without tls-key; right is both or neither"
-		case s.TLSCert == "" && s.TLSKey != "":
-			return "tls-key is given without tls-cert; right is both or neither"
-		}
-		return ""
+		return together("tls-cert", s.TLSCert, "tls-key", s.TLSKey)
 	}},
 	{[]string{"addr", "tls-cert", "tls-key", "public-origin", "trusted-proxies", "insecure-listen"}, func(s *Settings) string {
 		proxied := s.publicHTTPS() && len(s.TrustedProxies) > 0
@@ -54,7 +48,7 @@ func (s *Settings) publicHTTPS() bool { return strings.HasPrefix(s.PublicOrigin,
 
 // check looks at the settings together.
 func (l *loader) check() {
-	for _, r := range slices.Concat(rules, detectionRules) {
+	for _, r := range slices.Concat(rules, detectionRules, alertRules) {
 		if l.anyBad(r.of) {
 			continue
 		}

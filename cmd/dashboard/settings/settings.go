@@ -67,6 +67,11 @@ type Settings struct {
 	DetectionActions   map[detect.Rule]detect.Action // see [Settings.Actions]
 	AlertWebhook       string                        // an address, or ""; it may be a secret
 	AlertWebhookSecret string                        // a file name: with AlertWebhook
+	AlertMail          []string                      // addresses; or none
+	AlertMailFrom      string                        // with AlertMail, and the server, too
+	AlertMailServer    string                        // smtp://host:587 or smtps://host:465
+	AlertMailUser      string                        // of the server; or ""
+	AlertMailPassword  string                        // a file name: with AlertMailUser
 
 	// Warnings name what is odd and does not stop the start.
 	Warnings []string

@@ -165,6 +165,36 @@ var table = []setting{
 		parse: optional(func(s *Settings) *string { return &s.AlertWebhookSecret }), show: func(s *Settings) string { return s.AlertWebhookSecret }, kinds: texts,
 	},
 	{
+		name: "alert-mail", env: "ALERT_MAIL", arg: "addresses",
+		help:  "who is told of findings by e-mail, ten messages an hour at most: security@example.com,operator@example.com",
+		right: "addresses with commas between, such as security@example.com,operator@example.com",
+		parse: parseMailTo, show: func(s *Settings) string { return strings.Join(s.AlertMail, ",") }, kinds: lists,
+	},
+	{
+		name: "alert-mail-from", env: "ALERT_MAIL_FROM", arg: "address",
+		help:  "the sender of that e-mail",
+		right: "an address such as dashboard@example.com",
+		parse: parseMailFrom, show: func(s *Settings) string { return s.AlertMailFrom }, kinds: texts,
+	},
+	{
+		name: "alert-mail-server", env: "ALERT_MAIL_SERVER", arg: "address",
+		help:  "takes that e-mail: smtp://mail.example.com:587 (STARTTLS), or smtps://mail.example.com:465",
+		right: "smtp://host:port or smtps://host:port, without a user",
+		parse: parseMailServer, show: func(s *Settings) string { return s.AlertMailServer }, kinds: texts, hidden: true,
+	},
+	{
+		name: "alert-mail-user", env: "ALERT_MAIL_USER", arg: "name",
+		help:  "who the program is to that server",
+		right: "a name",
+		parse: optional(func(s *Settings) *string { return &s.AlertMailUser }), show: func(s *Settings) string { return s.AlertMailUser }, kinds: texts,
+	},
+	{
+		name: "alert-mail-password", env: "ALERT_MAIL_PASSWORD_FILE", arg: "file",
+		help:  "holds the password of that user",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.AlertMailPassword }), show: func(s *Settings) string { return s.AlertMailPassword }, kinds: texts,
+	},
+	{
 		name: "cookie-secure", env: "SESSION_COOKIE_SECURE", arg: "auto|on|off", byDefault: "auto",
 		help:  "auto is on, except on loopback without TLS and without a public origin",
 		right: "auto, on or off",
