@@ -24,7 +24,8 @@ type responder struct {
 	alerts   alerts
 	log      *slog.Logger
 	findings <-chan caught
-	stop     chan struct{}
+	stop     chan struct{}      // closed: no more findings come
+	giveUp   context.CancelFunc // what is being done
 	ended    chan struct{}
 }
 
@@ -38,8 +39,11 @@ type caught struct {
 // same, and nothing else is done about them.
 const waiting = 1000
 
-// actPatience is how long an act may take.
-const actPatience = 10 * time.Second
+// An act that the store does not take is tried again, for so long.
+const (
+	actPatience = 30 * time.Second
+	firstPause  = 100 * time.Millisecond
+)
 
 // policyActor is who acts, in the audit log.
 const policyActor = "policy"
@@ -59,21 +63,23 @@ func respond(s *settings.Settings, sessions *satra.Manager, findings <-chan caug
 	if r.policy, err = detect.NewPolicy(&o); err != nil {
 		return nil, errors.Join(fmt.Errorf("detection-actions: %w", err), r.alerts.Close(context.Background()))
 	}
-	go r.run()
+	ctx, giveUp := context.WithCancel(context.Background())
+	r.giveUp = giveUp
+	go r.run(ctx)
 	return r, nil
 }
 
-func (r *responder) run() {
+func (r *responder) run(ctx context.Context) {
 	defer close(r.ended)
 	for {
 		select {
 		case c := <-r.findings:
-			r.apply(c)
+			r.apply(ctx, c)
 		case <-r.stop:
 			for {
 				select {
 				case c := <-r.findings:
-					r.apply(c)
+					r.apply(ctx, c)
 				default:
 					return
 				}
@@ -84,8 +90,8 @@ func (r *responder) run() {
 
 // apply does what the policy says. What is written of it has the request's ID, and names
 // the finding.
-func (r *responder) apply(c caught) {
-	ctx, cancel := context.WithTimeout(context.Background(), actPatience)
+func (r *responder) apply(ctx context.Context, c caught) {
+	ctx, cancel := context.WithTimeout(ctx, actPatience)
 	defer cancel()
 	ctx = audit.Because(web.WithRequestID(ctx, c.request), causeOf(c.finding))
 	r.policy.Apply(ctx, c.finding) // its errors are told to record
@@ -101,11 +107,30 @@ func causeOf(f detect.Finding) string {
 }
 
 func (r *responder) stepUp(ctx context.Context, d detect.Decision) error {
-	return overIsWell(r.sessions.StepUp(ctx, d.Finding.Session, satra.StepUp{Reason: satra.Reason(d.Finding.Rule), Actor: policyActor}))
+	return insist(ctx, func() error {
+		return r.sessions.StepUp(ctx, d.Finding.Session, satra.StepUp{Reason: satra.Reason(d.Finding.Rule), Actor: policyActor})
+	})
 }
 
 func (r *responder) revoke(ctx context.Context, d detect.Decision) error {
-	return overIsWell(r.sessions.End(ctx, d.Finding.Session, satra.End{Reason: satra.ReasonStolen, Actor: policyActor}))
+	return insist(ctx, func() error {
+		return r.sessions.End(ctx, d.Finding.Session, satra.End{Reason: satra.ReasonStolen, Actor: policyActor})
+	})
+}
+
+// insist tries again while the store cannot be reached.
+func insist(ctx context.Context, act func() error) error {
+	for pause := firstPause; ; pause *= 2 {
+		err := overIsWell(act())
+		if !errors.Is(err, satra.ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // overIsWell takes it for done if there is no session any more, or nobody signed in.
@@ -138,7 +163,9 @@ func (r *responder) Close(ctx context.Context) error {
 	select {
 	case <-r.ended:
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), r.alerts.Close(ctx))
+		r.giveUp()
+		<-r.ended
 	}
-	return r.alerts.Close(ctx)
+	r.giveUp()
+	return errors.Join(ctx.Err(), r.alerts.Close(ctx))
 }
