@@ -95,6 +95,7 @@ const (
 	TwoPlaces         Rule = "two_places"         // a session is used from two networks and two browsers in turn
 	ImpossibleTravel  Rule = "impossible_travel"  // two sign-ins that nobody can have made by travelling
 	GuessingAccount   Rule = "guessing_account"   // many refused sign-ins of one account
+	GuessedPassword   Rule = "guessed_password"   // a sign-in from elsewhere, after somebody had guessed at the account
 	GuessingNetwork   Rule = "guessing_network"   // many refused sign-ins from one network
 	GuessingWide      Rule = "guessing_wide"      // refused sign-ins of many accounts
 	NewDevice         Rule = "new_device"         // a sign-in with a browser and system not seen before

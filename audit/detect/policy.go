@@ -32,7 +32,7 @@ func (a Action) String() string { return actionNames[min(int(a), len(actionNames
 // owner out.
 var permitted = map[Rule]Action{
 	ReusedToken: Revoke, BrowserChanged: Revoke, TwoPlaces: Revoke,
-	SystemChanged: StepUp, ImpossibleTravel: StepUp, NewDevice: StepUp,
+	SystemChanged: StepUp, GuessedPassword: StepUp, ImpossibleTravel: StepUp, NewDevice: StepUp,
 	GuessingAccount: Notify, GuessingNetwork: Notify, GuessingWide: Notify,
 	TokenGuessing: Notify, UnknownEverywhere: Notify, ManySessions: Notify, RefusedForms: Notify, UnusualActor: Notify,
 }
@@ -44,7 +44,7 @@ func Rules() map[Rule]Action { return maps.Clone(permitted) }
 // what is strong, and does nothing else.
 type PolicyOptions struct {
 	// Actions are what to do about a rule's findings. What is left out is Notify for
-	// a strong finding, else Record. A finding that is not strong ends no session:
+	// a strong finding and for GuessedPassword, else Record. A finding that is not strong ends no session:
 	// where the rule's action is Revoke, it is asked for a proof.
 	Actions map[Rule]Action
 
@@ -132,7 +132,7 @@ func (p *Policy) Decide(f Finding) Decision {
 	switch {
 	case given:
 		d.Action = action
-	case f.Strength == Strong:
+	case f.Strength == Strong, f.Rule == GuessedPassword: // two weak signs have met in it already
 		d.Action = Notify
 	}
 	if f.Strength != Strong && d.Action > StepUp {

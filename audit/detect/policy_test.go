@@ -38,6 +38,14 @@ func TestTwoWeakOnesMeanAProof(t *testing.T) {
 	}
 }
 
+// TestAGuessedPasswordIsTold by default, though the owner may be who signs in.
+func TestAGuessedPasswordIsTold(t *testing.T) {
+	d := must(NewPolicy(nil)).Decide(Finding{Rule: GuessedPassword, Strength: Weak, Session: satra.ID{1}})
+	if d.Action != Notify || d.DryRun {
+		t.Errorf("got %+v, want notify", d)
+	}
+}
+
 // TestAProofIsDemandedOfASessionAgain once the first may have been given.
 func TestAProofIsDemandedOfASessionAgain(t *testing.T) {
 	asked := 0

@@ -128,6 +128,11 @@ var scenarios = []scenario{
 	{"guessing one password from many networks", true, func(l *life) {
 		l.many(40, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
 	}, map[Rule]int{GuessingAccount: 1}},
+	{"a password that was guessed", true, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+		l.add(20*time.Minute, satra.EventSignedIn, "asha", 2, "192.0.2.1", windows)
+	}, map[Rule]int{GuessingAccount: 1, GuessedPassword: 1}},
 	{"guessing from one network", true, func(l *life) {
 		l.many(60, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Address = netip.MustParseAddr("198.51.100.9") })
 	}, map[Rule]int{GuessingNetwork: 1}},
@@ -251,6 +256,25 @@ var scenarios = []scenario{
 		l.add(time.Minute, satra.EventSignInRefused, "asha", 0, "203.0.113.7", windows).Count = 7
 		l.signIn("asha", 1, "203.0.113.7", windows)
 	}, nil},
+	{"an owner signs in as always while somebody guesses", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+		l.signIn("asha", 2, "203.0.113.7", windows)
+	}, map[Rule]int{GuessingAccount: 1}},
+	{"an owner signs in on the train while somebody guesses", false, func(l *life) { // told, and asked for a proof at most
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+		l.signIn("asha", 2, "192.0.2.1", windows)
+	}, map[Rule]int{GuessingAccount: 1, GuessedPassword: 1}},
+	{"a new network, long after somebody guessed", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+		l.add(31*time.Minute, satra.EventSignedIn, "asha", 2, "192.0.2.1", windows)
+	}, map[Rule]int{GuessingAccount: 1}},
+	{"a passphrase that was mistyped ten times, before the first sign-in", false, func(l *life) {
+		l.add(time.Minute, satra.EventSignInRefused, "asha", 0, "203.0.113.7", windows).Count = 12
+		l.signIn("asha", 1, "203.0.113.7", windows)
+	}, map[Rule]int{GuessingAccount: 1}},
 	{"a phone besides the laptop", false, func(l *life) { // its first sign-in is told, and no more
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.signIn("asha", 2, "203.0.113.8", phone)

@@ -19,7 +19,9 @@ const (
 	guessAccounts = 20  // different accounts from one network, or
 	guessAnywhere = 100 // from anywhere
 
-	maxDevices = 20 // that are remembered of a principal
+	maxDevices = 20 // that are remembered of a principal, and as many networks
+
+	guessedWithin = 30 * time.Minute // of guessing at an account, a sign-in may be its success
 
 	// Faster than this over more than this is no travel; addresses are located by
 	// some hundred kilometres, and carriers by their exchange.
@@ -29,8 +31,10 @@ const (
 
 // A person is what sign-ins have shown of a principal.
 type person struct {
-	devices []string
-	last    *seenAt
+	devices  []string
+	networks []string
+	last     *seenAt
+	guessed  EntryRef // the last of those that were too many refusals; zero if there were not
 }
 
 type seenAt struct {
@@ -61,7 +65,11 @@ func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float
 			n := max(e.Count, 1)
 			if e.Principal != "" {
 				t := byAccount.of(e.Principal)
-				if count := t.add(e, n); t.tell(count, guessAccount) {
+				count := t.add(e, n)
+				if count >= guessAccount {
+					people.of(e.Principal).guessed = refOf(e)
+				}
+				if t.tell(count, guessAccount) {
 					f.add(GuessingAccount, Weak, ofPrincipal, t.refs(), fmt.Sprintf("%d sign-ins of one account were refused within %s.", count, t.within(e.At)),
 						Fact{"refused", number(count)}, Fact{"last network", network}, Fact{"within", t.within(e.At)})
 				}
@@ -90,6 +98,7 @@ func (d *Detector) signInRules(keys int, locate func(netip.Addr) (float64, float
 		func(e audit.Entry, f *found) {
 			if e.Kind == satra.EventSignedIn && e.Principal != "" {
 				p := people.of(e.Principal)
+				d.guessed(p, e, f)
 				d.device(p, e, f)
 				travelled(p, locate, e, f)
 			}
@@ -120,6 +129,28 @@ func (w *wide) mostlySucceeds(at time.Time, refused int) bool {
 	return w.good.count(stepOf(at)) > 2*refused
 }
 
+// guessed finds a sign-in after guessing at the account, with a browser and system or
+// from a network that the principal was not seen with: a password that was guessed. The
+// owner who signs in from elsewhere during an attack is found, too, and so it is weak,
+// and no policy may end the session. With what is known of the owner, and at the very
+// first, it is no finding.
+func (d *Detector) guessed(p *person, e audit.Entry, f *found) {
+	device, network := d.deviceOf(e), networkOf(e)
+	known := len(p.devices)+len(p.networks) > 0
+	elsewhere := device != "" && !slices.Contains(p.devices, device) || network != "" && !slices.Contains(p.networks, network)
+	after := e.At.Sub(p.guessed.At)
+	if known && elsewhere && p.guessed != (EntryRef{}) && after.Abs() <= guessedWithin {
+		f.add(GuessedPassword, Weak, ofSession|ofPrincipal|ofNetwork, []EntryRef{p.guessed},
+			fmt.Sprintf("A sign-in with %s, from %s, %s after many of the account were refused; the browser or the network is new to it.", orUnknown(device, "an unknown program"), orUnknown(network, unknownNetwork), spell(after)),
+			Fact{"device", device}, Fact{"network", network}, Fact{"after", spell(after)})
+	}
+	if network != "" && !slices.Contains(p.networks, network) {
+		if p.networks = append(p.networks, network); len(p.networks) > maxDevices {
+			p.networks = p.networks[1:]
+		}
+	}
+}
+
 // device finds a sign-in with a browser and system that the principal was not seen
 // with. The very first is no finding.
 func (d *Detector) device(p *person, e audit.Entry, f *found) {
@@ -136,7 +167,9 @@ func (d *Detector) device(p *person, e audit.Entry, f *found) {
 	}
 }
 
-// travelled finds two sign-ins that are too far apart for the time between them.
+// travelled finds two sign-ins that are too far apart for the time between them. Uses of
+// one session are not compared: with the same browser, far away is a VPN that was
+// switched on, and another browser is found by itself, however far.
 func travelled(p *person, locate func(netip.Addr) (float64, float64, bool), e audit.Entry, f *found) {
 	if locate == nil || !e.Address.IsValid() {
 		return
