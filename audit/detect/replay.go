@@ -4,6 +4,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
 )
 
@@ -14,6 +15,7 @@ type Summary struct {
 	Rules       map[Rule]int
 	Decisions   []Decision // the first thousand
 	Actions     map[Action]int
+	Sessions    map[Action]int // sessions by the most that would be done to them
 }
 
 const maxDecisions = 1000
@@ -24,7 +26,13 @@ const maxDecisions = 1000
 //
 // Errors: those of the log.
 func Replay(entries iter.Seq2[audit.Entry, error], d *Detector, p *Policy, progress func(int)) (*Summary, error) {
-	s := &Summary{Rules: map[Rule]int{}, Actions: map[Action]int{}}
+	s := &Summary{Rules: map[Rule]int{}, Actions: map[Action]int{}, Sessions: map[Action]int{}}
+	most := map[satra.ID]Action{}
+	defer func() {
+		for _, action := range most {
+			s.Sessions[action]++
+		}
+	}()
 	for e, err := range entries {
 		if err != nil {
 			return s, err
@@ -37,6 +45,9 @@ func Replay(entries iter.Seq2[audit.Entry, error], d *Detector, p *Policy, progr
 			decision := p.Decide(f)
 			s.Rules[f.Rule]++
 			s.Actions[decision.Action]++
+			if !f.Session.IsZero() {
+				most[f.Session] = max(most[f.Session], decision.Action)
+			}
 			if len(s.Decisions) < maxDecisions {
 				s.Decisions = append(s.Decisions, decision)
 			}

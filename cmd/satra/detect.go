@@ -23,54 +23,88 @@ import (
 // finds.
 func detectReplay(ctx context.Context, c *call) (err error) {
 	var l auditLog
-	shown := 20
+	shown, places, actions := 20, "", map[detect.Rule]detect.Action{}
 	if err := c.parse(1, func(f *flag.FlagSet) {
 		l.define(f)
 		f.IntVar(&shown, "n", shown, "how many findings to show")
+		f.StringVar(&places, "locate", "", "a file of your own that tells where addresses are: lines of network,latitude,longitude")
+		f.Func("action", "what is to be done about a rule, rule=action; may be repeated; the actions are record, notify, step-up and revoke", func(s string) error {
+			return parseAction(actions, s)
+		})
 	}); err != nil {
 		return err
+	}
+	policy, err := detect.NewPolicy(&detect.PolicyOptions{Actions: actions})
+	if err != nil {
+		return c.misused("%v", err)
+	}
+	g, err := readPlaces(places)
+	if err != nil {
+		return err
+	}
+	var o detect.Options
+	if g != nil {
+		o.Locate = g.locate
 	}
 	log, total, end, err := c.saved(ctx, &l)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	policy, err := detect.NewPolicy(nil)
-	if err != nil {
-		return err
-	}
 	bar := progress.New(c.stderr)
-	s, err := detect.Replay(log, detect.New(nil), policy, func(n int) {
+	s, err := detect.Replay(log, detect.New(&o), policy, func(n int) {
 		bar.Show("replaying", part(n, total), fmt.Sprintf("%d entries", n))
 	})
 	bar.End()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "%d entries", s.Entries)
-	if s.Entries > 0 {
-		fmt.Fprintf(c.stdout, ", from %s to %s", clock(s.First), clock(s.Last))
+	printReplay(c.stdout, s, shown)
+	return nil
+}
+
+// parseAction reads rule=action. Whether there is such a rule, and it may be done about
+// it, the policy tells.
+func parseAction(actions map[detect.Rule]detect.Action, s string) error {
+	rule, name, _ := strings.Cut(s, "=")
+	for action := detect.Record; action <= detect.Revoke; action++ {
+		if name == action.String() {
+			actions[detect.Rule(rule)] = action
+			return nil
+		}
 	}
-	fmt.Fprintln(c.stdout)
+	return errors.New("it is rule=action, and the action one of record, notify, step-up and revoke")
+}
+
+// printReplay tells the sums, and each decision in lines that fit a terminal where the
+// facts do.
+func printReplay(w io.Writer, s *detect.Summary, shown int) {
+	fmt.Fprintf(w, "%d entries", s.Entries)
+	if s.Entries > 0 {
+		fmt.Fprintf(w, ", from %s to %s", clock(s.First), clock(s.Last))
+	}
+	fmt.Fprintln(w)
 	for _, rule := range slices.Sorted(maps.Keys(s.Rules)) {
-		fmt.Fprintf(c.stdout, "%8d  %s\n", s.Rules[rule], rule)
+		fmt.Fprintf(w, "%8d  %s\n", s.Rules[rule], rule)
 	}
 	if len(s.Rules) == 0 {
-		fmt.Fprintln(c.stdout, "Nothing was found.")
+		fmt.Fprintln(w, "Nothing was found.")
 	}
 	for _, d := range s.Decisions[:min(len(s.Decisions), max(shown, 0))] {
 		f := d.Finding
-		fmt.Fprintf(c.stdout, "%s  %s (%s): %s", clock(f.At), f.Rule, f.Strength, audit.Plain(f.Text))
+		fmt.Fprintf(w, "%s  %s (%s)\n  %s\n  Would be: %s", clock(f.At), f.Rule, f.Strength, audit.Plain(f.Text), d.Action)
+		if !f.Session.IsZero() {
+			fmt.Fprintf(w, ", session %s", f.Session)
+		}
 		if f.Principal != "" {
-			fmt.Fprintf(c.stdout, " Account %s.", audit.Plain(f.Principal))
+			fmt.Fprintf(w, ", account %s", audit.Plain(f.Principal))
 		}
-		fmt.Fprintf(c.stdout, " Would be: %s", d.Action)
 		if d.Why != "" {
-			fmt.Fprintf(c.stdout, ", %s", d.Why)
+			fmt.Fprintf(w, "\n  Because: %s", d.Why)
 		}
-		fmt.Fprintln(c.stdout)
+		fmt.Fprintln(w)
 	}
-	return nil
+	fmt.Fprintf(w, "Sessions that would be asked for a proof: %d, that would be ended: %d.\n", s.Sessions[detect.StepUp], s.Sessions[detect.Revoke])
 }
 
 // saved opens what the argument names: a file of JSON lines, or a store.
