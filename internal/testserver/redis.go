@@ -104,15 +104,20 @@ func (r *Redis) start() bool {
 // CLI runs a command by redis-cli, which has to succeed, and returns the answer.
 func (r *Redis) CLI(args ...string) string {
 	r.t.Helper()
+	out, err := r.tryCLI(args...)
+	if err != nil {
+		r.t.Fatalf("%s", fmt.Sprintf("redis-cli %v: %v: %s", args, err, out))
+	}
+	return out
+}
+
+func (r *Redis) tryCLI(args ...string) (string, error) {
 	own := []string{"-e", "-h", loopback, "-p", strconv.Itoa(r.port)}
 	if r.secure != nil {
 		own = append(own, r.secure.cli()...)
 	}
 	out, err := exec.Command("redis-cli", append(own, args...)...).CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("%s", fmt.Sprintf("redis-cli %v: %v: %s", args, err, out))
-	}
-	return string(out)
+	return string(out), err
 }
 
 // Kill ends the server at once, without a chance to save anything.

@@ -200,8 +200,20 @@ func (r *Redis) await(name, arg, want string) {
 // when all know.
 func (c *RedisCluster) Promote(replica, primary *Redis) {
 	c.t.Helper()
-	replica.CLI("cluster", "failover")
-	replica.await("info", "replication", "role:master")
+	// The other primaries do not vote for the same third again so soon after the last
+	// time, and after five seconds the replica gives up: it is asked again.
+	const patience = 6 * time.Second
+	deadline := time.Now().Add(time.Minute)
+	for asked := (time.Time{}); !strings.Contains(replica.CLI("info", "replication"), "role:master"); {
+		switch now := time.Now(); {
+		case now.After(deadline):
+			c.t.Fatalf("%s", fmt.Sprintf("the replica on port %d does not take over:\n%s", replica.port, replica.CLI("cluster", "nodes")))
+		case now.Sub(asked) > patience:
+			// It may have become the primary since it was looked at, and refuse then.
+			replica.tryCLI("cluster", "failover")
+			asked = now
+		}
+	}
 	primary.await("info", "replication", "role:slave")
 	c.Await()
 }
