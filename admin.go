@@ -19,8 +19,9 @@ func (m *Manager) Session(ctx context.Context, id ID) (Session, error) {
 }
 
 // Sessions returns a page of sessions in the order of their IDs, and the ID
-// after which the next page begins: zero if this was the last. Query.At is set
-// by the manager; Query.Limit is 100 unless it is between 1 and 1000.
+// after which the next page begins: zero if this was the last. A page that is not
+// the last may be short, or empty, where few of many sessions are asked for. Query.At
+// is set by the manager; Query.Limit is 100 unless it is between 1 and 1000.
 func (m *Manager) Sessions(ctx context.Context, q Query) ([]Session, ID, error) {
 	q.At = m.now()
 	if q.Limit < 1 || q.Limit > 1000 {

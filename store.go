@@ -57,7 +57,9 @@ type Store interface {
 	Principal(ctx context.Context, principal string) (PrincipalState, error)
 
 	// List returns a page of records in the order of their IDs, without
-	// values, hashes and seeds.
+	// values, hashes and seeds. A store may look at so many records in one call and
+	// no more: a page may be short, or empty, and not be the last. Only [Page.Next]
+	// tells.
 	List(ctx context.Context, q Query) (Page, error)
 
 	// Disabled lists at most limit disabled principals, 1 to 1000, whose names
@@ -167,7 +169,7 @@ type Query struct {
 // A Page is one answer of List.
 type Page struct {
 	Records []*Record
-	Next    ID // Query.After of the next page; zero: this was the last
+	Next    ID // Query.After of the next page, however many Records there are; zero: this was the last
 }
 
 // A Notice says that a session was ended.

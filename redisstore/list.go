@@ -81,17 +81,21 @@ func (s *Store) members(ctx context.Context, principal string, at time.Time) ([]
 	return ids, err
 }
 
+// listReach is how many IDs one call looks at where few of them are asked for: the rest
+// is for the calls that follow.
+const listReach = 5000
+
 func (s *Store) listAll(ctx context.Context, q satra.Query) (satra.Page, error) {
 	var page satra.Page
 	if err := s.finishEverybody(ctx); err != nil {
 		return page, err
 	}
 	const ahead = 8 // shards asked at once
-	after := q.After
+	after, looked := q.After, 0
 	for shard := shardOf(after); shard < shards; shard += ahead {
 		last := min(shard+ahead, shards)
 		for first := shard; first < last; {
-			ids, next, err := s.indexed(ctx, first, last, after, q.Limit)
+			ids, next, err := s.indexed(ctx, first, last, after, max(q.Limit, 250))
 			if err != nil {
 				return page, err
 			}
@@ -100,6 +104,10 @@ func (s *Store) listAll(ctx context.Context, q satra.Query) (satra.Page, error) 
 			}
 			if len(ids) > 0 {
 				after = ids[len(ids)-1]
+			}
+			if looked += len(ids); looked >= listReach {
+				page.Next = after
+				return page, nil
 			}
 			first = next
 		}

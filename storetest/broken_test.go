@@ -69,6 +69,8 @@ var faults = []struct{ fault, found string }{
 	{"list: of all principals", "P16_PagesSkipAndDoubleNothing"},
 	{"list: skips one", "P16_PagesSkipAndDoubleNothing"},
 	{"list: the last again", "P16_PagesSkipAndDoubleNothing"},
+	{"list: an empty page is the last", "P16_FewAmongMany"},
+	{"list: looks over one", "P16_FewAmongMany"},
 	{"sweep: any order", "P17_SweepIsBoundedAndOldestFirst"},
 	{"sweep: unbounded", "P17_SweepIsBoundedAndOldestFirst"},
 	{"sweep: removes nothing", "P17_SweepIsBoundedAndOldestFirst"},

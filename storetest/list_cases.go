@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,12 +42,48 @@ func pagesSkipAndDoubleNothing(k *kit) {
 		}
 	}
 	k.Logf("%d sessions were created and ended beside the pages", churned())
-	if page, err := k.s.List(k.Context(), satra.Query{At: k.t0, Limit: 60}); err != nil || len(page.Records) != 60 {
-		k.Errorf("a page with room for all: %d records, %v; want 60", len(page.Records), err)
-	} else if !page.Next.IsZero() {
-		if rest, err := k.s.List(k.Context(), satra.Query{At: k.t0, Limit: 60, After: page.Next}); err != nil || len(rest.Records) != 0 {
-			k.Errorf("the page after the last: %d records, %v; want none", len(rest.Records), err)
+	if seen := k.pages(satra.Query{At: k.t0, Limit: 60}); len(seen) != 60 {
+		k.Errorf("pages with room for all: %d records, want 60", len(seen))
+	}
+}
+
+// fewAmongMany asks for the few that are over, and for the few that are live: a page
+// of them may be empty, and leads on all the same.
+func fewAmongMany(k *kit) {
+	const all, few = 60, 3
+	var order []satra.ID
+	for range all {
+		order = append(order, k.create(nil).ID)
+	}
+	slices.SortFunc(order, func(a, b satra.ID) int { return bytes.Compare(a[:], b[:]) })
+	end := func(some []satra.ID) {
+		for _, id := range some {
+			k.apply(id, k.end(0, satra.ReasonSignedOut))
 		}
+	}
+	holds := func(what string, q satra.Query, want []satra.ID) {
+		for _, q.Limit = range []int{1, 2, 7, 1000} {
+			seen := k.pages(q)
+			for _, id := range want {
+				if seen[id] != 1 {
+					k.Errorf("%s, by %d: one of them was listed %d times", what, q.Limit, seen[id])
+				}
+			}
+			if len(seen) != len(want) {
+				k.Errorf("%s, by %d: got %d, want %d", what, q.Limit, len(seen), len(want))
+			}
+		}
+	}
+	holds("all of them", satra.Query{At: k.t0}, order)
+	nobody := ""
+	late := order[all-few:]
+	end(late)
+	for _, owner := range []*string{nil, &nobody} {
+		holds("the last, which are over", satra.Query{At: k.t0, Principal: owner, Ended: true}, late)
+	}
+	end(order[:all-2*few])
+	for _, owner := range []*string{nil, &nobody} {
+		holds("those behind many that are over", satra.Query{At: k.t0, Principal: owner}, order[all-2*few:all-few])
 	}
 }
 

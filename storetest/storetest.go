@@ -145,6 +145,7 @@ func Cases() []Case {
 		{15, "TheLimitIsExact", nil, theLimitIsExact},
 		{15, "RacingSignInsKeepTheLimit", nil, racingSignInsKeepTheLimit},
 		{16, "PagesSkipAndDoubleNothing", nil, pagesSkipAndDoubleNothing},
+		{16, "FewAmongMany", nil, fewAmongMany},
 		{17, "SweepIsBoundedAndOldestFirst", nil, sweepIsBoundedAndOldestFirst},
 		{17, "TwoSweepersAndTheLiving", nil, twoSweepersAndTheLiving},
 		{18, "ListsTellNoSecret", nil, listsTellNoSecret},

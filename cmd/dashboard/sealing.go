@@ -90,9 +90,14 @@ func isSealed(ctx context.Context, store satra.Store) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	page, err := store.List(ctx, satra.Query{At: now, Limit: 10})
-	if err != nil {
-		return false, err
+	var page satra.Page
+	for q := (satra.Query{At: now, Limit: 10}); ; q.After = page.Next {
+		if page, err = store.List(ctx, q); err != nil {
+			return false, err
+		}
+		if len(page.Records) > 0 || page.Next.IsZero() { // an empty page may not be the last
+			break
+		}
 	}
 	for _, listed := range page.Records {
 		r, err := store.Find(ctx, listed.ID, satra.Fresh)
