@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/satra-sessions/satra"
@@ -25,6 +26,14 @@ const (
 var actionNames = [...]string{"record", "notify", "step-up", "revoke"}
 
 func (a Action) String() string { return actionNames[min(int(a), len(actionNames)-1)] }
+
+// ParseAction returns the action of a name, as String gives it.
+func ParseAction(name string) (Action, error) {
+	if i := slices.Index(actionNames[:], name); i >= 0 {
+		return Action(i), nil
+	}
+	return 0, fmt.Errorf("detect: there is no action %q; there are %s", name, strings.Join(actionNames[:], ", "))
+}
 
 // permitted is the most that a policy may do about each rule. What somebody can bring
 // about without the session's secret or the account's password, against whomever they

@@ -110,3 +110,13 @@ func TestAlertsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestPlacesThatCannotBeRead stop the start.
+func TestPlacesThatCannotBeRead(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.csv")
+	if err := os.WriteFile(bad, []byte("203.0.113.0/24,1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, []string{"-detection-places", bad}, "detection-places: "+bad+": line 1: it has 2 fields")
+	wantRefusal(t, []string{"-detection-places", "/nowhere"}, "detection-places: ")
+}

@@ -30,7 +30,7 @@ type auditing struct {
 
 // openAudit opens the log that the settings name, and makes its keys if there are
 // none.
-func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger, now func() time.Time) (*auditing, error) {
+func openAudit(ctx context.Context, s *settings.Settings, f *files, log *slog.Logger, now func() time.Time) (*auditing, error) {
 	name := s.AuditName()
 	if name == "" {
 		return &auditing{summary: "no: what happens is in the program's log alone"}, nil
@@ -39,7 +39,7 @@ func openAudit(ctx context.Context, s *settings.Settings, log *slog.Logger, now 
 	if s.AuditRetention < 0 {
 		a.summary = storename.Redact(name) + ", kept for ever"
 	}
-	if err := a.open(ctx, s, name, log, now); err != nil {
+	if err := a.open(ctx, s, f, name, log, now); err != nil {
 		why := strings.Join(strings.Fields(err.Error()), " ")
 		return nil, errors.Join(fmt.Errorf("audit: %s cannot be used: %s", storename.Redact(name), strings.TrimPrefix(why, "audit: ")), a.Close())
 	}
@@ -55,7 +55,7 @@ func days(d time.Duration) string {
 	return duration(d)
 }
 
-func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, log *slog.Logger, now func() time.Time) error {
+func (a *auditing) open(ctx context.Context, s *settings.Settings, f *files, name string, log *slog.Logger, now func() time.Time) error {
 	parsed, err := storename.Parse(name, s.DataDir)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (a *auditing) open(ctx context.Context, s *settings.Settings, name string, 
 		Problem: func(err error) { log.Error("audit", "error", err) },
 	}
 	if s.Detects() {
-		if a.watch, err = watchFrom(ctx, audit.NewReader(sink, keys), log); err != nil {
+		if a.watch, err = watchFrom(ctx, audit.NewReader(sink, keys), &f.rules, log); err != nil {
 			return err
 		}
 		o.Copy = a.watch.observe

@@ -24,8 +24,8 @@ type watch struct {
 // device that was seen before is not a new one.
 const known = 10_000
 
-func watchFrom(ctx context.Context, r *audit.Reader, log *slog.Logger) (*watch, error) {
-	w := &watch{detector: detect.New(nil), log: log, findings: make(chan caught, waiting)}
+func watchFrom(ctx context.Context, r *audit.Reader, rules *detect.Options, log *slog.Logger) (*watch, error) {
+	w := &watch{detector: detect.New(rules), log: log, findings: make(chan caught, waiting)}
 	var all []audit.Entry
 	for f := (audit.Filter{Kind: satra.EventSignedIn, Limit: 1000}); len(all) < known; {
 		page, err := r.Entries(ctx, f)

@@ -7,15 +7,18 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/satra-sessions/satra/audit/detect"
 	"github.com/satra-sessions/satra/cmd/dashboard/market"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
+	"github.com/satra-sessions/satra/cmd/internal/places"
 )
 
 // files are what the settings name, read before anybody can connect: a program
 // that says that it has started can serve.
 type files struct {
 	calendar *market.Calendar
-	tls      *tls.Config // nil: plain HTTP
+	tls      *tls.Config    // nil: plain HTTP
+	rules    detect.Options // what the rules of detection need to know
 }
 
 func loadFiles(s *settings.Settings) (*files, error) {
@@ -40,6 +43,16 @@ func loadFiles(s *settings.Settings) (*files, error) {
 			return nil, fmt.Errorf("tls-cert and tls-key: %q and %q are not a certificate and its key: %w", s.TLSCert, s.TLSKey, err)
 		}
 		f.tls = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	if s.DetectionPlaces != "" {
+		known, err := places.Read(s.DetectionPlaces)
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			return nil, unreadable("detection-places", s.DetectionPlaces, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("detection-places: %w", err)
+		}
+		f.rules.Locate = known.Locate
 	}
 	return f, makeDataDir(s)
 }

@@ -66,7 +66,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	port := listener.Addr().(*net.TCPAddr).Port
 	log := newLog(s, stderr)
 
-	p, err := open(ctx, s, log, nil)
+	p, err := open(ctx, s, f, log, nil)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type parts struct {
 }
 
 // open opens them. now is a clock for tests; nil is the real one.
-func open(ctx context.Context, s *settings.Settings, log *slog.Logger, now func() time.Time) (*parts, error) {
+func open(ctx context.Context, s *settings.Settings, f *files, log *slog.Logger, now func() time.Time) (*parts, error) {
 	p := new(parts)
 	var err error
 	if p.store, err = openStore(ctx, s); err == nil {
@@ -36,7 +36,7 @@ func open(ctx context.Context, s *settings.Settings, log *slog.Logger, now func(
 		p.book, err = openAccounts(ctx, s)
 	}
 	if err == nil {
-		p.audit, err = openAudit(ctx, s, log, now)
+		p.audit, err = openAudit(ctx, s, f, log, now)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Close())

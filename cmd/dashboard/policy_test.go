@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +132,37 @@ func TestAThiefOnAnotherNode(t *testing.T) {
 	victim.prove()
 	victim.wantIn("after the proof")
 	there.wantAct("step_up", "browser_changed", there.wantFinding("browser_changed", "A session is used by Chrome on Linux, from 198.51.100.9, after Firefox on Windows."))
+}
+
+// TestASignInFromTheOtherSideOfTheWorld follows one at home within the hour, by a database
+// of the operator's own.
+func TestASignInFromTheOtherSideOfTheWorld(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "places.csv")
+	if err := os.WriteFile(file, []byte("203.0.113.0/24,19.1,72.9\n198.51.100.0/24,50.1,8.7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := watchOver(t, []string{"asha"}, "-detection-places", file, "-detection-actions", "impossible_travel=step-up")
+	victim := w.client(aFirefox, home).signIn("asha")
+	w.clock.Advance(50 * time.Minute)
+	stranger := w.client(aFirefox, abroad).signIn("asha")
+	stranger.untilAsked()
+	victim.wantIn("the owner")
+	w.wantAct("step_up", "impossible_travel", w.wantFinding("impossible_travel", "Two sign-ins are 6562 km apart"))
+}
+
+// TestAGuessedPassphrase is used by who has guessed it.
+func TestAGuessedPassphrase(t *testing.T) {
+	w := watchOver(t, []string{"asha"}, "-detection-actions", "guessed_password=step-up")
+	victim := w.client(aFirefox, home).signIn("asha")
+	for i := range 12 {
+		w.client(aChrome, fmt.Sprintf("198.51.100.%d", i+10)).post("/signin", "/signin", "name", "asha", "passphrase", "not the passphrase")
+	}
+	if err := w.audit.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Minute)
+	guesser := w.client(aChrome, abroad).signIn("asha")
+	guesser.untilAsked()
+	victim.wantIn("the owner")
+	w.wantAct("step_up", "guessed_password", w.wantFinding("guessed_password", ""))
 }

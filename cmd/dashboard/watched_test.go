@@ -25,6 +25,7 @@ type watched struct {
 	data   string
 	clock  *satratest.Clock
 	site   *web.Site
+	audit  *audit.Log
 	origin string
 	log    *lines
 	close  func()
@@ -42,7 +43,7 @@ func watchOver(t *testing.T, names []string, args ...string) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := open(t.Context(), s, newLog(s, w.log), w.clock.Now)
+	p, err := open(t.Context(), s, f, newLog(s, w.log), w.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,7 @@ func watchOver(t *testing.T, names []string, args ...string) *watched {
 			t.Fatal(err)
 		}
 	}
+	w.audit = p.audit.log
 	server := httptest.NewUnstartedServer(nil)
 	w.origin = "http://" + server.Listener.Addr().String()
 	if w.site, err = p.site(s, f, server.Listener.Addr().(*net.TCPAddr).Port, newLog(s, w.log), w.clock.Now); err != nil {

@@ -135,8 +135,8 @@ func (c *crime) sql(statements string) {
 	}
 }
 
-// places are how a text names places in a node's chain.
-var places = regexp.MustCompile(`\{([a-z]) (begin|middle|end)([+-]\d+)?\}`)
+// scenes are how a text names places in a node's chain.
+var scenes = regexp.MustCompile(`\{([a-z]) (begin|middle|end)([+-]\d+)?\}`)
 
 // say puts in what the words in braces stand for: the chain of a node, where it begins
 // and ends, and where it ended half-way.
@@ -145,8 +145,8 @@ func (c *crime) say(text string) string {
 	for node, writer := range c.names {
 		words = append(words, "{"+node+"}", writer)
 	}
-	text = places.ReplaceAllStringFunc(text, func(place string) string {
-		parts := places.FindStringSubmatch(place)
+	text = scenes.ReplaceAllStringFunc(text, func(place string) string {
+		parts := scenes.FindStringSubmatch(place)
 		what := map[string]string{"begin": "min(seq) FROM whole", "middle": "max(seq) FROM earlier", "end": "max(seq) FROM whole"}[parts[2]]
 		var seq int
 		if err := c.db.QueryRowContext(c.t.Context(), "SELECT "+what+" WHERE writer = '"+c.names[parts[1]]+"'").Scan(&seq); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/audit/detect"
+	"github.com/satra-sessions/satra/cmd/internal/places"
 	"github.com/satra-sessions/satra/cmd/internal/progress"
 )
 
@@ -23,11 +24,11 @@ import (
 // finds.
 func detectReplay(ctx context.Context, c *call) (err error) {
 	var l auditLog
-	shown, places, actions := 20, "", map[detect.Rule]detect.Action{}
+	shown, located, actions := 20, "", map[detect.Rule]detect.Action{}
 	if err := c.parse(1, func(f *flag.FlagSet) {
 		l.define(f)
 		f.IntVar(&shown, "n", shown, "how many findings to show")
-		f.StringVar(&places, "locate", "", "a file of your own that tells where addresses are: lines of network,latitude,longitude")
+		f.StringVar(&located, "locate", "", "a file of your own that tells where addresses are: lines of network,latitude,longitude")
 		f.Func("action", "what is to be done about a rule, rule=action; may be repeated; the actions are record, notify, step-up and revoke", func(s string) error {
 			return parseAction(actions, s)
 		})
@@ -38,13 +39,13 @@ func detectReplay(ctx context.Context, c *call) (err error) {
 	if err != nil {
 		return c.misused("%v", err)
 	}
-	g, err := readPlaces(places)
-	if err != nil {
-		return err
-	}
 	var o detect.Options
-	if g != nil {
-		o.Locate = g.locate
+	if located != "" {
+		known, err := places.Read(located)
+		if err != nil {
+			return err
+		}
+		o.Locate = known.Locate
 	}
 	log, total, end, err := c.saved(ctx, &l)
 	if err != nil {
@@ -67,13 +68,12 @@ func detectReplay(ctx context.Context, c *call) (err error) {
 // it, the policy tells.
 func parseAction(actions map[detect.Rule]detect.Action, s string) error {
 	rule, name, _ := strings.Cut(s, "=")
-	for action := detect.Record; action <= detect.Revoke; action++ {
-		if name == action.String() {
-			actions[detect.Rule(rule)] = action
-			return nil
-		}
+	action, err := detect.ParseAction(name)
+	if err != nil {
+		return fmt.Errorf("it is rule=action: %w", err)
 	}
-	return errors.New("it is rule=action, and the action one of record, notify, step-up and revoke")
+	actions[detect.Rule(rule)] = action
+	return nil
 }
 
 // printReplay tells the sums, and each decision in lines that fit a terminal where the

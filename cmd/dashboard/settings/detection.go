@@ -47,13 +47,13 @@ func parseActions(s *Settings, v string) error {
 		name, does, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		rule := detect.Rule(strings.TrimSpace(name))
 		most, known := detect.Rules()[rule]
-		action, named := actionOf(strings.TrimSpace(does))
+		action, err := detect.ParseAction(strings.TrimSpace(does))
 		switch _, twice := actions[rule]; {
 		case !ok:
 			return errors.New("not rule=action with commas between")
 		case !known:
 			return fmt.Errorf("without a rule of its name: there is no %s", quote(string(rule)))
-		case !named:
+		case err != nil:
 			return fmt.Errorf("without an action for %s", rule)
 		case action > most:
 			return fmt.Errorf("too much: %s may %s at most, because anybody could bring it about against anybody", rule, most)
@@ -64,15 +64,6 @@ func parseActions(s *Settings, v string) error {
 	}
 	s.DetectionActions = actions
 	return nil
-}
-
-func actionOf(name string) (detect.Action, bool) {
-	for a := detect.Record; a <= detect.Revoke; a++ {
-		if a.String() == name {
-			return a, true
-		}
-	}
-	return 0, false
 }
 
 func showActions(s *Settings) string {

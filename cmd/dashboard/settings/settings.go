@@ -65,6 +65,7 @@ type Settings struct {
 	AddAccount      string // the name of an account to make, or ""
 
 	DetectionActions   map[detect.Rule]detect.Action // see [Settings.Actions]
+	DetectionPlaces    string                        // a file name, or ""
 	AlertWebhook       string                        // an address, or ""; it may be a secret
 	AlertWebhookSecret string                        // a file name: with AlertWebhook
 	AlertMail          []string                      // addresses; or none

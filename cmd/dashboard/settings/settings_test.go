@@ -94,7 +94,7 @@ func TestEverySettingInEverySource(t *testing.T) {
 		"addr": "[::1]:9000", "data-dir": "/srv/d", "store": "memory", "seal-keys": "env:KEYS", "session-timeout": "1h30m", "session-lifetime": "24h",
 		"renew-after": "45m", "session-limit": "3", "remember": "48h", "daily-end": "06:00 Asia/Kolkata", "database": "sqlite:/srv/app.db", "signup": "closed",
 		"audit": "sqlite:/srv/audit.db", "audit-keys": "k", "audit-heads": "h.jsonl", "audit-retention": "720h",
-		"detection": "enforce", "detection-actions": "two_places=revoke", "alert-webhook": "https://alerts.example/…", "alert-webhook-secret": "s",
+		"detection": "enforce", "detection-actions": "two_places=revoke", "detection-places": "places.csv", "alert-webhook": "https://alerts.example/…", "alert-webhook-secret": "s",
 		"alert-mail": "a@example.com,b@example.com", "alert-mail-from": "d@example.com", "alert-mail-server": "smtps://mail.example.com", "alert-mail-user": "u", "alert-mail-password": "p",
 		"cookie-secure": "on", "public-origin": "https://dash.example", "trusted-proxies": "10.0.0.0/8,::1", "tls-cert": "c.pem", "tls-key": "k.pem",
 		"insecure-listen": "true", "market-calendar": "m.json", "log-format": "json", "log-level": "debug",

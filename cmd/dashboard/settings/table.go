@@ -153,6 +153,12 @@ var table = []setting{
 		parse: parseActions, show: showActions, kinds: texts,
 	},
 	{
+		name: "detection-places", env: "DETECTION_PLACES_FILE", arg: "file",
+		help:  "a file of your own that tells where addresses are, for impossible_travel: lines of network,latitude,longitude",
+		right: "the name of a file",
+		parse: optional(func(s *Settings) *string { return &s.DetectionPlaces }), show: func(s *Settings) string { return s.DetectionPlaces }, kinds: texts,
+	},
+	{
 		name: "alert-webhook", env: "ALERT_WEBHOOK", arg: "address",
 		help:  "is sent findings as signed JSON, unless they are only recorded: https://alerts.example/satra",
 		right: "https://host/path, or http:// on this machine, without a user",
