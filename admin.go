@@ -40,13 +40,18 @@ func (m *Manager) Sessions(ctx context.Context, q Query) ([]Session, ID, error) 
 
 // End ends a session for whatever reason the administrator gives; e.At is set
 // by the manager. [ErrNotFound] and [ErrEnded] tell that there was nothing to
-// end.
-func (m *Manager) End(ctx context.Context, id ID, e End) error {
+// end, [ErrConflict] that a condition does not hold.
+func (m *Manager) End(ctx context.Context, id ID, e End, conditions ...Condition) error {
 	rec, err := m.store.Find(ctx, id, Fresh) // whose it is: an end tells
 	if err != nil {
 		return err
 	}
-	return m.end(ctx, Act{Kind: EventEnded, Session: id, Principal: rec.Principal, Reason: e.Reason, Actor: e.Actor}, nil)
+	generation, err := meet(rec, conditions)
+	if err != nil {
+		return fmt.Errorf("satra: End: %w", err)
+	}
+	act := Act{Kind: EventEnded, Session: id, Principal: rec.Principal, Reason: e.Reason, Actor: e.Actor}
+	return m.end(ctx, act, Change{IfGeneration: generation})
 }
 
 // EndAll ends all sessions of the principal except one (the zero ID: none),
@@ -79,8 +84,8 @@ func (m *Manager) Enable(ctx context.Context, principal, actor string) error {
 	return err
 }
 
-// end carries out an act on one session, of that owner if one is given.
-func (m *Manager) end(ctx context.Context, act Act, owner *string) error {
+// end carries out an act on one session, if it meets the conditions of c.
+func (m *Manager) end(ctx context.Context, act Act, c Change) error {
 	if act.Reason == "" {
 		return errors.New("satra: End: a session is never ended without a reason")
 	}
@@ -89,8 +94,9 @@ func (m *Manager) end(ctx context.Context, act Act, owner *string) error {
 	}
 	now := m.now()
 	end := End{At: now, Reason: act.Reason, Actor: act.Actor}
-	_, err := m.store.Apply(context.WithoutCancel(ctx), act.Session, &Change{At: now, IfPrincipal: owner, End: &end})
-	if owner != nil && (errors.Is(err, ErrConflict) || errors.Is(err, ErrEnded)) {
+	c.At, c.End = now, &end
+	_, err := m.store.Apply(context.WithoutCancel(ctx), act.Session, &c)
+	if c.IfPrincipal != nil && (errors.Is(err, ErrConflict) || errors.Is(err, ErrEnded)) {
 		return ErrNotFound // another's, or over: the same answer as for none
 	}
 	if err != nil {

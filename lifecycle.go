@@ -242,7 +242,7 @@ func Revoke(ctx context.Context, id ID) error {
 		return err
 	}
 	own.Session = id
-	return s.m.end(ctx, own, &own.Principal)
+	return s.m.end(ctx, own, Change{IfPrincipal: &own.Principal})
 }
 
 // RevokeOthers ends all sessions of the principal but this one, and every

@@ -35,9 +35,9 @@ type storedStepUp struct {
 // ([TransportBearer]) cannot give a proof, and is refused such routes until it ends.
 //
 // Errors: [ErrNotFound]; [ErrEnded]; [ErrNoSession] if nobody is signed in with it;
-// [ErrTooLarge] if the session's values leave no room; [ErrUnavailable]; that of
-// [Options.Before].
-func (m *Manager) StepUp(ctx context.Context, id ID, s StepUp) error {
+// [ErrConflict] if a condition does not hold; [ErrTooLarge] if the session's values
+// leave no room; [ErrUnavailable]; that of [Options.Before].
+func (m *Manager) StepUp(ctx context.Context, id ID, s StepUp, conditions ...Condition) error {
 	if s.Reason == "" {
 		return errors.New("satra: StepUp: a proof is never demanded without a reason")
 	}
@@ -50,6 +50,10 @@ func (m *Manager) StepUp(ctx context.Context, id ID, s StepUp) error {
 	case rec.Principal == "":
 		return fmt.Errorf("satra: StepUp: nobody is signed in: %w", ErrNoSession)
 	}
+	generation, err := meet(rec, conditions)
+	if err != nil {
+		return fmt.Errorf("satra: StepUp: %w", err)
+	}
 	act := Act{Kind: EventStepUp, Session: id, Principal: rec.Principal, Reason: s.Reason, Actor: s.Actor}
 	if err := m.before(ctx, act); err != nil {
 		return err
@@ -60,7 +64,7 @@ func (m *Manager) StepUp(ctx context.Context, id ID, s StepUp) error {
 		return fmt.Errorf("satra: StepUp: %w", err)
 	}
 	_, err = m.store.Apply(context.WithoutCancel(ctx), id, &Change{
-		At: now, IfPrincipal: &rec.Principal, Set: []Value{{Key: stepUpKey, Data: data}},
+		At: now, IfPrincipal: &rec.Principal, IfGeneration: generation, Set: []Value{{Key: stepUpKey, Data: data}},
 	})
 	if err != nil {
 		return err
@@ -69,6 +73,32 @@ func (m *Manager) StepUp(ctx context.Context, id ID, s StepUp) error {
 		Kind: EventStepUp, At: now, Session: id, Principal: rec.Principal, Reason: s.Reason, Actor: s.Actor,
 	}))
 	return nil
+}
+
+// A Condition keeps an act from being done where what it is about has changed since it
+// was decided on: the act is an [ErrConflict] then. The zero value always holds.
+type Condition struct{ unproven time.Time }
+
+// UnlessProven leaves alone a session whose principal has proved who they are, by a
+// sign-in or by [Reauthenticate], after that time: what looked wrong before has been
+// answered by that. It also holds against a proof that comes while the act is being
+// done. The times are those of the nodes' clocks.
+func UnlessProven(after time.Time) Condition { return Condition{after} }
+
+// meet reports whether the conditions hold, and for which generation of the record: nil
+// if there are none.
+func meet(r *Record, conditions []Condition) (*uint32, error) {
+	var generation *uint32
+	for _, c := range conditions {
+		if c.unproven.IsZero() || r.Principal == "" {
+			continue
+		}
+		if r.AuthAt.After(c.unproven) {
+			return nil, fmt.Errorf("who is there was proved at %s: %w", r.AuthAt.Format(time.RFC3339), ErrConflict)
+		}
+		generation = &r.Generation
+	}
+	return generation, nil
 }
 
 // stepUp returns the proof that is demanded of the session, or nil. One that cannot

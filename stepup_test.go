@@ -139,3 +139,49 @@ func TestWhatCannotBeAskedForAProof(t *testing.T) {
 		t.Errorf("a session that is over: got %v", err)
 	}
 }
+
+// What was found before a proof is answered by it, also where the proof comes between
+// the look and the act.
+func TestNoActOnWhatAProofHasAnswered(t *testing.T) {
+	var meanwhile func()
+	a := stepping(t, satra.Options{Before: func(context.Context, satra.Act) error {
+		if meanwhile != nil {
+			meanwhile()
+		}
+		return nil
+	}})
+	b := a.browser()
+	b.post("/signin?as=alice")
+	id := a.store.only(t).ID
+	acts := map[string]func(satra.Condition) error{
+		"StepUp": func(c satra.Condition) error {
+			return a.m.StepUp(t.Context(), id, satra.StepUp{Reason: "two_places"}, c)
+		},
+		"End": func(c satra.Condition) error {
+			return a.m.End(t.Context(), id, satra.End{Reason: satra.ReasonStolen}, c)
+		},
+	}
+	for name, act := range acts {
+		a.clock.advance(time.Minute)
+		found := a.clock.Now()
+		a.clock.advance(time.Second)
+		meanwhile = func() { meanwhile = nil; b.post("/again") }
+		if err := act(satra.UnlessProven(found)); !errors.Is(err, satra.ErrConflict) {
+			t.Errorf("%s, and a proof meanwhile: got %v, want ErrConflict", name, err)
+		}
+		if meanwhile != nil {
+			t.Errorf("%s: the proof was not given meanwhile", name)
+		}
+		if err := act(satra.UnlessProven(found)); !errors.Is(err, satra.ErrConflict) {
+			t.Errorf("%s for what was found before the proof: got %v, want ErrConflict", name, err)
+		}
+		wantStatus(t, b.get("/proven"), 200)
+	}
+	after := satra.UnlessProven(a.clock.Now()) // a sign-in may be what looks wrong itself
+	for _, name := range []string{"StepUp", "End"} {
+		if err := acts[name](after); err != nil {
+			t.Errorf("%s for what was found after the proof: %v", name, err)
+		}
+	}
+	wantStatus(t, b.get("/proven"), 401)
+}

@@ -38,7 +38,7 @@ func ParseAction(name string) (Action, error) {
 // permitted is the most that a policy may do about each rule. What somebody can bring
 // about without the session's secret or the account's password, against whomever they
 // like, ends nobody's session and asks nobody for a proof: guessing must not lock the
-// owner out.
+// owner out. (GuessedPassword needs a sign-in with the right password.)
 var permitted = map[Rule]Action{
 	ReusedToken: Revoke, BrowserChanged: Revoke, TwoPlaces: Revoke,
 	SystemChanged: StepUp, GuessedPassword: StepUp, ImpossibleTravel: StepUp, NewDevice: StepUp,
@@ -53,8 +53,8 @@ func Rules() map[Rule]Action { return maps.Clone(permitted) }
 // what is strong, and does nothing else.
 type PolicyOptions struct {
 	// Actions are what to do about a rule's findings. What is left out is Notify for
-	// a strong finding and for GuessedPassword, else Record. A finding that is not strong ends no session:
-	// where the rule's action is Revoke, it is asked for a proof.
+	// a strong finding and for GuessedPassword, else Record. A finding that is not strong
+	// ends no session: where the rule's action is Revoke, it is asked for a proof.
 	Actions map[Rule]Action
 
 	// Enforce carries the actions out. By default a policy is tried: it says what it
@@ -147,7 +147,7 @@ func (p *Policy) Decide(f Finding) Decision {
 	if f.Strength != Strong && d.Action > StepUp {
 		d.Action, d.Why = StepUp, "by itself it is not enough to "+Revoke.String()
 	}
-	if f.Strength == Weak && !f.Session.IsZero() && permitted[f.Rule] >= StepUp {
+	if pairs(f) {
 		w := p.weak.of(f.Session)
 		if w.rule != "" && w.rule != f.Rule && f.At.Sub(w.at).Abs() <= twoWeak && d.Action < StepUp {
 			d.Action, d.Why = StepUp, fmt.Sprintf("together with %s %s before", w.rule, spell(f.At.Sub(w.at)))
@@ -161,15 +161,24 @@ func (p *Policy) Decide(f Finding) Decision {
 	return d
 }
 
+// pairs reports whether a finding may mean more together with another. What needs a
+// stranger's guessing does not: with a new device, it would be the stranger who had the
+// owner asked for a proof.
+func pairs(f Finding) bool {
+	return f.Strength == Weak && !f.Session.IsZero() && f.Rule != GuessedPassword && permitted[f.Rule] >= StepUp
+}
+
 // Apply decides and does it. An action that fails does not keep the others from being
 // tried.
 func (p *Policy) Apply(ctx context.Context, f Finding) (Decision, error) {
 	d := p.Decide(f)
 	var errs []error
-	do := func(action Action, hook func(context.Context, Decision) error) {
-		if err := hook(ctx, d); err != nil {
+	do := func(action Action, hook func(context.Context, Decision) error) bool {
+		err := hook(ctx, d)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("detect: %s after %s: %w", action, f.Rule, err))
 		}
+		return err == nil
 	}
 	if d.Action >= Notify && p.o.OnNotify != nil {
 		do(Notify, p.o.OnNotify)
@@ -179,10 +188,8 @@ func (p *Policy) Apply(ctx context.Context, f Finding) (Decision, error) {
 		if d.Action == Revoke {
 			hook = p.o.OnRevoke
 		}
-		if last := p.done.of(f.Session); !last.covers(d) {
-			if do(d.Action, hook); len(errs) == 0 {
-				*last = acted{d.Action, f.At} // what failed is tried again at the next finding
-			}
+		if last := p.done.of(f.Session); !last.covers(d) && do(d.Action, hook) {
+			*last = acted{d.Action, f.At} // what failed is tried again at the next finding
 		}
 	}
 	d.Err = errors.Join(errs...)

@@ -38,6 +38,27 @@ func TestTwoWeakOnesMeanAProof(t *testing.T) {
 	}
 }
 
+// TestGuessingHasNobodyAskedForAProof: who guesses needs no secret for it, and the owner who
+// signs in meanwhile, on a new phone, gives no second sign by that.
+func TestGuessingHasNobodyAskedForAProof(t *testing.T) {
+	for _, s := range scenarios {
+		if s.name != "an owner has a new phone while somebody guesses" {
+			continue
+		}
+		got := s.run(t, must(NewPolicy(nil)))
+		if len(got.Decisions) != 3 {
+			t.Errorf("got %d decisions, want 3", len(got.Decisions))
+		}
+		for _, d := range got.Decisions {
+			if d.Action > Notify {
+				t.Errorf("%s: got %s, %s", d.Finding.Rule, d.Action, d.Why)
+			}
+		}
+		return
+	}
+	t.Error("there is no such scenario")
+}
+
 // TestAGuessedPasswordIsTold by default, though the owner may be who signs in.
 func TestAGuessedPasswordIsTold(t *testing.T) {
 	d := must(NewPolicy(nil)).Decide(Finding{Rule: GuessedPassword, Strength: Weak, Session: satra.ID{1}})
@@ -59,6 +80,22 @@ func TestAProofIsDemandedOfASessionAgain(t *testing.T) {
 			t.Errorf("finding %d: asked %d times, want %d; %v", i+1, asked, want, err)
 		}
 		f.At = f.At.Add(time.Duration(i+1) * 30 * time.Second)
+	}
+}
+
+// TestAnActIsDoneOnce, whether or not somebody can be told of it.
+func TestAnActIsDoneOnce(t *testing.T) {
+	asked := 0
+	p := must(NewPolicy(&PolicyOptions{
+		Actions: map[Rule]Action{BrowserChanged: StepUp}, Enforce: true,
+		OnNotify: func(context.Context, Decision) error { return errors.New("nobody answers") },
+		OnStepUp: func(context.Context, Decision) error { asked++; return nil },
+	}))
+	f := Finding{Rule: BrowserChanged, Strength: Strong, Session: satra.ID{1}, At: time.Unix(1e9, 0)}
+	for range 2 {
+		if _, err := p.Apply(t.Context(), f); err == nil || asked != 1 {
+			t.Errorf("asked %d times, want once; %v", asked, err)
+		}
 	}
 }
 

@@ -266,6 +266,11 @@ var scenarios = []scenario{
 		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
 		l.signIn("asha", 2, "192.0.2.1", windows)
 	}, map[Rule]int{GuessingAccount: 1, GuessedPassword: 1}},
+	{"an owner has a new phone while somebody guesses", false, func(l *life) {
+		l.signIn("asha", 1, "203.0.113.7", windows)
+		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })
+		l.signIn("asha", 2, "192.0.2.1", chromeOn)
+	}, map[Rule]int{GuessingAccount: 1, GuessedPassword: 1, NewDevice: 1}},
 	{"a new network, long after somebody guessed", false, func(l *life) {
 		l.signIn("asha", 1, "203.0.113.7", windows)
 		l.many(12, satra.EventSignInRefused, func(i int, e *audit.Entry) { e.Principal, e.Address = "asha", addr("198.51.%d.%d", i*250) })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
+	"github.com/satra-sessions/satra/audit/detect"
 )
 
 // TestACopiedCookieInAnotherBrowser is asked for the passphrase, which the thief has not;
@@ -33,6 +34,42 @@ func TestACopiedCookieInAnotherBrowser(t *testing.T) {
 	}
 	victim.wantIn("after the proof")
 	w.wantAct("step_up", "browser_changed", w.wantFinding("browser_changed", "is used by Chrome on Linux, from 198.51.100.9"))
+}
+
+// TestAProofAnswersWhatWasFoundBefore, where the act comes late: the store was down, or many
+// findings waited.
+func TestAProofAnswersWhatWasFoundBefore(t *testing.T) {
+	w := watchOver(t, []string{"asha"})
+	victim := w.client(aFirefox, home).signIn("asha")
+	thief := victim.thief(aChrome, abroad)
+	thief.get("/security")
+	victim.untilAsked()
+	w.clock.Advance(time.Minute)
+	found := w.clock.Now()
+	victim.prove()
+	late := detect.Finding{Rule: detect.ReusedToken, Strength: detect.Strong, At: found, Session: victim.session(), Text: "late"}
+	w.watch.findings <- caught{late, ""}
+	victim.untilSaid("/security", "policy: nothing is done")
+	victim.wantIn("after the proof")
+}
+
+// TestAThiefCannotHaveTheOwnerAskedAgain by looking in while the owner's form is open: the
+// request that brings the proof is the first of the owner's after the thief's.
+func TestAThiefCannotHaveTheOwnerAskedAgain(t *testing.T) {
+	w := watchOver(t, []string{"asha"})
+	victim := w.client(aFirefox, home).signIn("asha")
+	thief := victim.thief(aChrome, abroad)
+	thief.get("/security")
+	victim.untilAsked()
+	_, form := victim.get("/reauth")
+	w.clock.Advance(61 * time.Second)
+	thief.get("/reauth")
+	w.clock.Advance(61 * time.Second)
+	if status, to := victim.send("/reauth", form, "passphrase", passphrase); status != http.StatusSeeOther {
+		t.Errorf("the proof: got %d %.300s", status, to)
+	}
+	victim.untilSaid("/security", "policy: nothing is done")
+	victim.wantIn("after the proof")
 }
 
 // TestAThiefBesideTheOwner uses the session in turn with its owner, from another network.
@@ -124,6 +161,7 @@ func TestAThiefOnAnotherNode(t *testing.T) {
 	}
 	here, there := watchOver(t, nil, shared...), watchOver(t, nil, shared...)
 	victim := here.client(aFirefox, home).signIn("asha")
+	there.clock.Advance(time.Second) // its clock is its own
 	thief := there.client(aChrome, abroad)
 	thief.Jar = victim.thief(aChrome, abroad).Jar
 	thief.get("/security")

@@ -106,15 +106,20 @@ func causeOf(f detect.Finding) string {
 	return fmt.Sprintf("%s: %s (entries %s)", f.Rule, f.Text, strings.Join(refs, ", "))
 }
 
+// Neither act is done if the owner has given a proof since the finding: a thief's copy is
+// worth nothing after it, and the owner has answered already.
+
 func (r *responder) stepUp(ctx context.Context, d detect.Decision) error {
+	f := d.Finding
 	return insist(ctx, func() error {
-		return r.sessions.StepUp(ctx, d.Finding.Session, satra.StepUp{Reason: satra.Reason(d.Finding.Rule), Actor: policyActor})
+		return r.sessions.StepUp(ctx, f.Session, satra.StepUp{Reason: satra.Reason(f.Rule), Actor: policyActor}, satra.UnlessProven(f.At))
 	})
 }
 
 func (r *responder) revoke(ctx context.Context, d detect.Decision) error {
+	f := d.Finding
 	return insist(ctx, func() error {
-		return r.sessions.End(ctx, d.Finding.Session, satra.End{Reason: satra.ReasonStolen, Actor: policyActor})
+		return r.sessions.End(ctx, f.Session, satra.End{Reason: satra.ReasonStolen, Actor: policyActor}, satra.UnlessProven(f.At))
 	})
 }
 
@@ -145,6 +150,10 @@ func overIsWell(err error) error {
 
 // record logs what was done beyond telling, and what would have been.
 func (r *responder) record(d detect.Decision) {
+	if errors.Is(d.Err, satra.ErrConflict) {
+		r.log.Info("policy: nothing is done", "rule", d.Finding.Rule, "session", d.Finding.Session, "why", d.Err)
+		return
+	}
 	if d.Err != nil {
 		r.log.Error("policy", "rule", d.Finding.Rule, "action", d.Action, "error", d.Err)
 		return

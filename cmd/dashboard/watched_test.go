@@ -10,7 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/satra-sessions/satra"
 	"github.com/satra-sessions/satra/audit"
 	"github.com/satra-sessions/satra/cmd/dashboard/accounts"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
@@ -26,6 +28,7 @@ type watched struct {
 	clock  *satratest.Clock
 	site   *web.Site
 	audit  *audit.Log
+	watch  *watch
 	origin string
 	log    *lines
 	close  func()
@@ -43,7 +46,11 @@ func watchOver(t *testing.T, names []string, args ...string) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := open(t.Context(), s, f, newLog(s, w.log), w.clock.Now)
+	now := func() time.Time { // time goes on a little whenever somebody looks
+		w.clock.Advance(time.Microsecond)
+		return w.clock.Now()
+	}
+	p, err := open(t.Context(), s, f, newLog(s, w.log), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +68,10 @@ func watchOver(t *testing.T, names []string, args ...string) *watched {
 	w.audit = p.audit.log
 	server := httptest.NewUnstartedServer(nil)
 	w.origin = "http://" + server.Listener.Addr().String()
-	if w.site, err = p.site(s, f, server.Listener.Addr().(*net.TCPAddr).Port, newLog(s, w.log), w.clock.Now); err != nil {
+	if w.site, err = p.site(s, f, server.Listener.Addr().(*net.TCPAddr).Port, newLog(s, w.log), now); err != nil {
 		t.Fatal(err)
 	}
+	w.watch = p.audit.watch
 	server.Config.Handler = w.site
 	server.Start()
 	w.close = sync.OnceFunc(func() {
@@ -151,9 +159,15 @@ func (c *client) get(path string) (status int, text string) {
 func (c *client) post(page, path string, fields ...string) (status int, text string) {
 	c.w.t.Helper()
 	_, body := c.get(page)
+	return c.send(path, body, fields...)
+}
+
+// send sends a form that is on a page that was loaded before.
+func (c *client) send(path, body string, fields ...string) (status int, text string) {
+	c.w.t.Helper()
 	token := hiddenToken.FindStringSubmatch(body)
 	if token == nil {
-		c.w.t.Fatalf("%s has no form:\n%s", page, body)
+		c.w.t.Fatalf("there is no form:\n%s", body)
 	}
 	form := url.Values{"csrf_token": {token[1]}}
 	for i := 0; i < len(fields); i += 2 {
@@ -180,6 +194,19 @@ func (c *client) signIn(name string) *client {
 	return c
 }
 
+// session is the ID of the session that the client has.
+func (c *client) session() satra.ID {
+	c.w.t.Helper()
+	_, info := c.get("/api/session/info")
+	_, rest, _ := strings.Cut(info, `"session_id":"`)
+	text, _, _ := strings.Cut(rest, `"`)
+	id, err := satra.ParseID(text)
+	if err != nil {
+		c.w.t.Fatalf("%v: %s", err, info)
+	}
+	return id
+}
+
 // until asks for a page until it is answered so: what a policy does follows the request
 // that was found, and is not waited for by anybody.
 func (c *client) until(path string, status int, text string) {
@@ -191,6 +218,18 @@ func (c *client) until(path string, status int, text string) {
 		}
 	}
 	c.w.t.Errorf("%s: got %d %.300s, want %d with %q\nthe program's log:\n%s", path, gotStatus, got, status, text, c.w.said())
+}
+
+// untilSaid asks for a page until the program's log says so.
+func (c *client) untilSaid(path, text string) {
+	c.w.t.Helper()
+	for range 2000 {
+		if strings.Contains(c.w.said(), text) {
+			return
+		}
+		c.get(path)
+	}
+	c.w.t.Errorf("the program's log does not say %q:\n%s", text, c.w.said())
 }
 
 // untilAsked waits until the session is led to where a proof is given.
