@@ -244,15 +244,15 @@ func (l *Log) Note(e Entry) {
 // Flush writes what waits, the refusals that are being counted among it, and returns
 // when the sink has it. For what comes meanwhile it waits, too.
 //
-// Errors: the context's; [ErrClosed].
+// Errors: the context's; [ErrClosed], also if the log ended before all of it was written.
 func (l *Log) Flush(ctx context.Context) error {
 	flushed, err := l.queue.flush()
 	if err != nil {
 		return err
 	}
 	select {
-	case <-flushed:
-		return nil
+	case err := <-flushed:
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

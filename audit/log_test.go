@@ -378,3 +378,24 @@ func TestFlushWritesWhatIsCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestFlushTellsWhatWasRefused: the log is closed while the sink is down.
+func TestFlushTellsWhatWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &breakable{Sink: NewMemory(0)}
+		l := openLog(t, sink, newTestRing(t, 1), Options{Problem: func(error) {}})
+		sink.set(satra.ErrUnavailable, false)
+		l.Observe(t.Context(), event(satra.EventSignedIn, "asha"))
+		flushed := make(chan error, 1)
+		go func() { flushed <- l.Flush(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Close(ctx); err == nil {
+			t.Error("Close: got no error")
+		}
+		if err := <-flushed; !errors.Is(err, ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	})
+}

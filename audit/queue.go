@@ -29,7 +29,7 @@ type queue struct {
 	items   []item
 	counted map[countedKey]*refusals
 	dropped map[satra.Kind]int
-	flushes []chan struct{} // closed when nothing waits
+	flushes []chan error // are told once, when nothing waits any more
 	closed  bool            // what comes now is too late, unless it comes of what is being written
 	ended   bool            // nobody writes any more
 }
@@ -157,7 +157,7 @@ func (q *queue) take(n int, now time.Time) (batch []item, again time.Time, over 
 	defer q.mu.Unlock()
 	again = q.ripen(now)
 	if len(q.items) == 0 { // and what was taken before is written
-		q.release()
+		q.release(nil)
 	}
 	n = min(n, len(q.items))
 	batch = slices.Clone(q.items[:n])
@@ -207,15 +207,15 @@ func (q *queue) missed(now time.Time) Entry {
 	return Entry{At: now, Kind: KindDropped, Count: total, Detail: strings.Join(told, ", ")}.bounded()
 }
 
-// flush has what is counted written now, and returns what is closed when nothing waits
-// any more.
-func (q *queue) flush() (<-chan struct{}, error) {
+// flush has what is counted written now, and returns what is told when nothing waits any
+// more: nil, or that what waited was refused.
+func (q *queue) flush() (<-chan error, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
 		return nil, ErrClosed
 	}
-	flushed := make(chan struct{})
+	flushed := make(chan error, 1)
 	q.flushes = append(q.flushes, flushed)
 	select {
 	case q.wake <- struct{}{}:
@@ -224,10 +224,10 @@ func (q *queue) flush() (<-chan struct{}, error) {
 	return flushed, nil
 }
 
-// release tells those who flush that nothing waits.
-func (q *queue) release() {
+// release tells those who flush that nothing waits, and why.
+func (q *queue) release(why error) {
 	for _, flushed := range q.flushes {
-		close(flushed)
+		flushed <- why
 	}
 	q.flushes = nil
 }
@@ -247,7 +247,7 @@ func (q *queue) refuse() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed, q.ended = true, true
-	q.release()
+	q.release(ErrClosed)
 	for _, it := range q.items {
 		if it.written != nil {
 			it.written <- ErrClosed

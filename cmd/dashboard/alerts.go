@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/satra-sessions/satra/audit/detect"
 	"github.com/satra-sessions/satra/cmd/dashboard/settings"
@@ -76,11 +77,13 @@ func (all alerts) notify() func(context.Context, detect.Decision) error {
 	return detect.All(hooks...)
 }
 
-// Close sends what waits, in ctx.
+// Close sends what waits, in ctx, by all of them at once.
 func (all alerts) Close(ctx context.Context) error {
-	var errs []error
-	for _, a := range all {
-		errs = append(errs, a.Close(ctx))
+	errs := make([]error, len(all))
+	var closing sync.WaitGroup
+	for i, a := range all {
+		closing.Go(func() { errs[i] = a.Close(ctx) })
 	}
+	closing.Wait()
 	return errors.Join(errs...)
 }

@@ -121,18 +121,24 @@ func sameKeys(ctx context.Context, r *audit.Reader, s *settings.Settings) error 
 	return err
 }
 
-// Close ends the log, in order if that takes no longer than patience.
+// Close ends the log, in order if that takes no longer than patience. What is found last
+// is acted on before, and what that does is written; neither that nor anybody who is to
+// be told and does not answer takes the log's time.
 func (a *auditing) Close() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if a.acts != nil { // what is found last is acted on, and what that does is written
-		flushing, done := context.WithTimeout(ctx, patience/2)
-		defer done()
-		errs = append(errs, a.log.Flush(flushing), a.acts.Close(ctx))
+	if a.acts != nil {
+		acting, done := context.WithTimeout(ctx, patience/2)
+		errs = append(errs, a.log.Flush(acting), a.acts.Close(acting))
+		done()
 	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close(ctx))
+	}
+	if a.acts != nil {
+		a.watch.leave()
+		errs = append(errs, a.acts.alerts.Close(ctx))
 	}
 	if a.heads != nil {
 		errs = append(errs, a.heads.Close())

@@ -65,7 +65,24 @@ func (w *watch) observe(e audit.Entry) {
 		select {
 		case w.findings <- caught{f, e.Request}:
 		default:
-			w.log.Error("policy: too many findings wait, and nothing is done about this one", "rule", f.Rule, "session", f.Session)
+			w.undone(f, "too many wait")
+		}
+	}
+}
+
+// undone says of a finding that the policy has not had it.
+func (w *watch) undone(f detect.Finding, why string) {
+	w.log.Error("policy: nothing is done about a finding, and nobody is told", "why", why, "rule", f.Rule, "session", f.Session, "principal", f.Principal, "text", f.Text)
+}
+
+// leave says what still waits, once nobody acts any more.
+func (w *watch) leave() {
+	for {
+		select {
+		case c := <-w.findings:
+			w.undone(c.finding, "the program has ended")
+		default:
+			return
 		}
 	}
 }

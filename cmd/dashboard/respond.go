@@ -35,8 +35,8 @@ type caught struct {
 	request string // with which it was found
 }
 
-// waiting is how many findings wait at most. Those beyond are written and told all the
-// same, and nothing else is done about them.
+// waiting is how many findings wait at most. Those beyond are written into the audit log
+// and the program's, and nothing else is done about them.
 const waiting = 1000
 
 // An act that the store does not take is tried again, for so long.
@@ -166,15 +166,17 @@ func (r *responder) record(d detect.Decision) {
 		slog.String("principal", d.Finding.Principal), slog.String("text", d.Finding.Text))
 }
 
-// Close does what waits, and tells what is to be told, in ctx.
+// Close does what waits, in ctx. The alerts are open until they are closed themselves.
 func (r *responder) Close(ctx context.Context) error {
 	close(r.stop)
+	var err error
 	select {
 	case <-r.ended:
 	case <-ctx.Done():
+		err = context.Cause(ctx)
 		r.giveUp()
 		<-r.ended
 	}
 	r.giveUp()
-	return errors.Join(ctx.Err(), r.alerts.Close(ctx))
+	return err
 }
