@@ -46,7 +46,8 @@ func (s *Site) proven(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // undoubted leads a session that a fresh proof is demanded of to where it is given. What
-// nobody has proved to be the owner's sees nothing of the account, and changes nothing.
+// nobody has proved to be the owner's sees nothing of the account but its name, and
+// changes nothing.
 func (s *Site) undoubted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := satra.CheckRecent(r.Context(), satra.Never)
