@@ -30,8 +30,8 @@ type queue struct {
 	counted map[countedKey]*refusals
 	dropped map[satra.Kind]int
 	flushes []chan error // are told once, when nothing waits any more
-	closed  bool            // what comes now is too late, unless it comes of what is being written
-	ended   bool            // nobody writes any more
+	closed  bool         // what comes now is too late, unless it comes of what is being written
+	ended   bool         // nobody writes any more
 }
 
 // refusals are counted together as one entry. They wait by this log's own clock: that
