@@ -74,6 +74,20 @@ func (r *Reader) Entries(ctx context.Context, f Filter) ([]Entry, error) {
 	return r.open(ctx, rows[:min(len(rows), f.Limit)])
 }
 
+// Entry returns the entry that is at a place of a chain, as findings and reports name
+// it, and whether there is one.
+func (r *Reader) Entry(ctx context.Context, writer string, seq int64) (e Entry, ok bool, err error) {
+	rows, err := r.sink.AuditChain(ctx, writer, seq-1, 1)
+	if err != nil || len(rows) == 0 || rows[0].Seq != seq {
+		return e, false, err
+	}
+	all, err := r.open(ctx, rows)
+	if err != nil {
+		return e, false, err
+	}
+	return all[0], true, nil
+}
+
 // queries are what the sink is asked: once, or for each key by which a principal or
 // an address may be indexed.
 func (r *Reader) queries(f Filter) []Query {

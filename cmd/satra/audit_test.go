@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,37 @@ func TestShowTailAndExport(t *testing.T) {
 		t.Errorf("got %d rows, %v:\n%s", len(rows), err, text)
 	}
 	expect(t, exitProblem, []string{"exists"}, k.run("export", "-o", out)...)
+}
+
+// TestShowingWhatAFindingNames looks entries up by their places.
+func TestShowingWhatAFindingNames(t *testing.T) {
+	k := newLog(t)
+	_, lines, _ := program(t, k.run("export", "-principal", "ravi")...)
+	var places []string
+	for line := range strings.Lines(lines) {
+		var e audit.Entry
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		places = append(places, fmt.Sprintf("%s/%d", e.Writer, e.Seq))
+	}
+	if len(places) != 2 {
+		t.Fatalf("got %d entries: %s", len(places), lines)
+	}
+	none := places[0][:strings.LastIndexByte(places[0], '/')] + "/900"
+	got := expect(t, exitOK, nil, k.run("show", "-entry", strings.Join(append(places, none), ", "))...)
+	shown := strings.Split(got, "\n")
+	for i, place := range places {
+		if !strings.HasPrefix(shown[i], place+"  ") || !strings.Contains(shown[i], "signed_in  of ravi") {
+			t.Errorf("%s: got %q", place, shown[i])
+		}
+	}
+	if want := none + "  There is no such entry."; len(shown) != 4 || shown[2] != want {
+		t.Errorf("got %q, want %q", shown[2:], want)
+	}
+	for _, bad := range []string{"", "node/x", "/7", "node/0", "node/1,"} {
+		expect(t, exitUsage, []string{"is no place"}, k.run("show", "-entry", bad)...)
+	}
 }
 
 // TestTailGoesOn has entries come while tail looks.

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/satra-sessions/satra"
@@ -70,10 +72,15 @@ func auditShow(ctx context.Context, c *call) (err error) {
 	var l auditLog
 	var o filterFlags
 	n := 50
+	var places []place
 	if err := c.parse(0, func(f *flag.FlagSet) {
 		l.define(f)
 		o.define(f)
 		f.IntVar(&n, "n", n, "how many")
+		f.Func("entry", "only the entry at this place, as findings and reports name it: WRITER/SEQ, and more with commas", func(s string) (err error) {
+			places, err = parsePlaces(s)
+			return err
+		})
 	}); err != nil {
 		return err
 	}
@@ -85,6 +92,9 @@ func auditShow(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.backend.Close()) }()
+	if len(places) > 0 {
+		return showPlaces(ctx, c, l.reader(), places)
+	}
 	shown := 0
 	for e, err := range entries(ctx, l.reader(), filter) {
 		if err != nil {
@@ -97,6 +107,41 @@ func auditShow(ctx context.Context, c *call) (err error) {
 	}
 	if shown == 0 {
 		fmt.Fprintln(c.stdout, "There are no such entries.")
+	}
+	return nil
+}
+
+// A place is where an entry is: in whose chain, and which it is there.
+type place struct {
+	writer string
+	seq    int64
+}
+
+func parsePlaces(s string) (places []place, err error) {
+	for one := range strings.SplitSeq(s, ",") {
+		one = strings.TrimSpace(one)
+		slash := strings.LastIndexByte(one, '/')
+		seq, err := strconv.ParseInt(one[slash+1:], 10, 64)
+		if slash < 1 || err != nil || seq < 1 {
+			return nil, fmt.Errorf("%q is no place; for example node/k4dzq1mhw7cn2bxa/7", one)
+		}
+		places = append(places, place{one[:slash], seq})
+	}
+	return places, nil
+}
+
+// showPlaces shows the entries in the order in which they were asked for.
+func showPlaces(ctx context.Context, c *call, r *audit.Reader, places []place) error {
+	for _, p := range places {
+		e, ok, err := r.Entry(ctx, p.writer, p.seq)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			fmt.Fprintf(c.stdout, "%s/%d  There is no such entry.\n", audit.Plain(p.writer), p.seq)
+			continue
+		}
+		fmt.Fprintf(c.stdout, "%s/%d  %s\n", audit.Plain(p.writer), p.seq, e)
 	}
 	return nil
 }

@@ -102,7 +102,11 @@ func printReplay(w io.Writer, s *detect.Summary, shown int) {
 		if d.Why != "" {
 			fmt.Fprintf(w, "\n  Because: %s", d.Why)
 		}
-		fmt.Fprintln(w)
+		entries := make([]string, len(f.Entries))
+		for i, e := range f.Entries {
+			entries[i] = e.String()
+		}
+		fmt.Fprintf(w, "\n  Entries: %s\n", strings.Join(entries, ","))
 	}
 	fmt.Fprintf(w, "Sessions that would be asked for a proof: %d, that would be ended: %d.\n", s.Sessions[detect.StepUp], s.Sessions[detect.Revoke])
 }

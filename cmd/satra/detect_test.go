@@ -80,9 +80,11 @@ func TestAPolicyIsTriedOnASavedLog(t *testing.T) {
 2027-01-05T04:10:00Z  browser_changed (strong)
   A session that was used by curl is used by wget, from 203.0.113.7.
   Would be: revoke, session AQAAAAAAAAAAAAAAAAAAAA, account asha
+  Entries: w/1,w/2
 2027-01-05T04:30:00Z  impossible_travel (weak)
   Two sign-ins are 6562 km apart, from 203.0.113.7 and 198.51.100.9, with 30m between them.
   Would be: step-up, session AgAAAAAAAAAAAAAAAAAAAA, account asha
+  Entries: w/1,w/3
 Sessions that would be asked for a proof: 1, that would be ended: 1.
 `
 	var out, problems strings.Builder
