@@ -204,7 +204,11 @@ func (c *RedisCluster) Promote(replica, primary *Redis) {
 	// time, and after five seconds the replica gives up: it is asked again.
 	const patience = 6 * time.Second
 	deadline := time.Now().Add(time.Minute)
-	for asked := (time.Time{}); !strings.Contains(replica.CLI("info", "replication"), "role:master"); {
+	changed := func() bool {
+		return strings.Contains(replica.CLI("info", "replication"), "role:master") &&
+			strings.Contains(primary.CLI("info", "replication"), "role:slave")
+	}
+	for asked := (time.Time{}); !changed(); {
 		switch now := time.Now(); {
 		case now.After(deadline):
 			c.t.Fatalf("%s", fmt.Sprintf("the replica on port %d does not take over:\n%s", replica.port, replica.CLI("cluster", "nodes")))
@@ -214,7 +218,6 @@ func (c *RedisCluster) Promote(replica, primary *Redis) {
 			asked = now
 		}
 	}
-	primary.await("info", "replication", "role:slave")
 	c.Await()
 }
 
