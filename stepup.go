@@ -82,7 +82,7 @@ type Condition struct{ unproven time.Time }
 // UnlessProven leaves alone a session whose principal has proved who they are, by a
 // sign-in or by [Reauthenticate], after that time: what looked wrong before has been
 // answered by that. It also holds against a proof that comes while the act is being
-// done. The times are those of the nodes' clocks.
+// done. The time is one of [Manager.Now], as events have it.
 func UnlessProven(after time.Time) Condition { return Condition{after} }
 
 // meet reports whether the conditions hold, and for which generation of the record: nil

@@ -161,7 +161,7 @@ func TestAThiefOnAnotherNode(t *testing.T) {
 	}
 	here, there := watchOver(t, nil, shared...), watchOver(t, nil, shared...)
 	victim := here.client(aFirefox, home).signIn("asha")
-	there.clock.Advance(time.Second) // its clock is its own
+	there.clock.Advance(time.Second) // it goes on by itself, and is not behind
 	thief := there.client(aChrome, abroad)
 	thief.Jar = victim.thief(aChrome, abroad).Jar
 	thief.get("/security")

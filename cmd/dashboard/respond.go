@@ -106,9 +106,8 @@ func causeOf(f detect.Finding) string {
 	return fmt.Sprintf("%s: %s (entries %s)", f.Rule, f.Text, strings.Join(refs, ", "))
 }
 
-// Neither act is done if the owner has given a proof since the finding: a thief's copy is
-// worth nothing after it, and the owner has answered already.
-
+// stepUp, as revoke, does nothing if the owner has given a proof since the finding: a
+// thief's copy is worth nothing after it, and the owner has answered already.
 func (r *responder) stepUp(ctx context.Context, d detect.Decision) error {
 	f := d.Finding
 	return insist(ctx, func() error {
