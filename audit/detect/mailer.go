@@ -251,7 +251,7 @@ func parseServer(o MailerOptions) (*mailServer, error) {
 	if err != nil {
 		host, given = strings.Trim(rest, "[]"), port
 	}
-	if _, err := strconv.ParseUint(given, 10, 16); err != nil || host == "" || strings.ContainsAny(host, "@/?# []") {
+	if _, err := strconv.ParseUint(given, 10, 16); err != nil || port == "" || host == "" || strings.ContainsAny(host, "@/?# []") {
 		return nil, errors.New("detect: a mailer's Server is smtp://host:587 or smtps://host:465, without a name and a password")
 	}
 	if o.Username == "" && o.Password != "" || strings.ContainsAny(o.Username+o.Password, "\x00\r\n") {

@@ -321,7 +321,7 @@ func TestAServerThatSaysNothing(t *testing.T) {
 func TestAMailerThatIsNone(t *testing.T) {
 	good := MailerOptions{Server: "smtp://mail.example", From: "a@example.com", To: []string{"b@example.com"}, Username: "u", Password: "sesame"}
 	for name, change := range map[string]func(*MailerOptions){
-		"Server":   func(o *MailerOptions) { o.Server = "http://mail.example" },
+		"Server":   func(o *MailerOptions) { o.Server = "http://mail.example:25" },
 		"without":  func(o *MailerOptions) { o.Server = "smtps://u:sesame@mail.example" },
 		"465":      func(o *MailerOptions) { o.Server = "smtp://mail.example:sesame" },
 		"smtp://":  func(o *MailerOptions) { o.Server = "smtp://" },
